@@ -1,0 +1,116 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+let package = Package(
+  name: "cancel-worker",
+  platforms: [.macOS(.v15)],
+  products: [
+    .executable(name: "cancel-worker", targets: ["cancel-worker"]),
+    .library(name: "Kafka", targets: ["Kafka"]),
+    .library(name: "CancelContract", targets: ["CancelContract"]),
+    .library(name: "EToroSimulator", targets: ["EToroSimulator"]),
+  ],
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+    .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
+    .package(url: "https://github.com/apple/swift-configuration", from: "1.4.0", traits: ["JSON", "YAML"]),
+    .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
+    .package(url: "https://github.com/apple/swift-distributed-tracing", from: "1.7.3"),
+    .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+    .package(url: "https://github.com/apple/swift-metrics", from: "2.13.0"),
+    .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+    .package(url: "https://github.com/apple/swift-nio-http2", from: "1.46.0"),
+    .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.6"),
+    .package(url: "https://github.com/HdrHistogram/hdrhistogram-swift", from: "0.2.0"),
+    .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1"),
+    .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
+    .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
+    .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+  ],
+  targets: [
+    .systemLibrary(
+      name: "CRdkafka",
+      pkgConfig: "rdkafka",
+      providers: [.apt(["librdkafka-dev"]), .brew(["librdkafka"])]
+    ),
+    .target(
+      name: "Kafka",
+      dependencies: [
+        "CRdkafka",
+        .product(name: "Logging", package: "swift-log"),
+      ]
+    ),
+    .target(
+      name: "CancelContract",
+      dependencies: [
+        .product(name: "Crypto", package: "swift-crypto")
+      ]
+    ),
+    .target(
+      name: "CancelAPI",
+      dependencies: [
+        "CancelContract",
+        .product(name: "AsyncHTTPClient", package: "async-http-client"),
+        .product(name: "Logging", package: "swift-log"),
+        .product(name: "NIOCore", package: "swift-nio"),
+        .product(name: "NIOHTTP1", package: "swift-nio"),
+        .product(name: "NIOHTTP2", package: "swift-nio-http2"),
+        .product(name: "NIOPosix", package: "swift-nio"),
+        .product(name: "NIOSSL", package: "swift-nio-ssl"),
+      ]
+    ),
+    .target(
+      name: "CancelCore",
+      dependencies: [
+        "CancelContract",
+        .product(name: "Collections", package: "swift-collections"),
+      ]
+    ),
+    .target(
+      name: "CancelService",
+      dependencies: [
+        "CancelAPI", "CancelContract", "CancelCore", "Kafka",
+        .product(name: "Configuration", package: "swift-configuration"),
+        .product(name: "Histogram", package: "hdrhistogram-swift"),
+        .product(name: "Hummingbird", package: "hummingbird"),
+        .product(name: "Logging", package: "swift-log"),
+        .product(name: "Metrics", package: "swift-metrics"),
+        .product(name: "NIOCore", package: "swift-nio"),
+        .product(name: "NIOPosix", package: "swift-nio"),
+        .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+        .product(name: "Tracing", package: "swift-distributed-tracing"),
+        .product(name: "UnixSignals", package: "swift-service-lifecycle"),
+        .product(name: "Yams", package: "Yams"),
+      ]
+    ),
+    .target(
+      name: "EToroSimulator",
+      dependencies: [
+        .product(name: "Hummingbird", package: "hummingbird"),
+        .product(name: "Logging", package: "swift-log"),
+      ]
+    ),
+    .executableTarget(
+      name: "cancel-worker",
+      dependencies: [
+        "CancelService", "EToroSimulator",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ]
+    ),
+    .testTarget(name: "KafkaTests", dependencies: ["Kafka"]),
+    .testTarget(name: "CancelContractTests", dependencies: ["CancelContract"]),
+    .testTarget(
+      name: "CancelAPITests",
+      dependencies: [
+        "CancelAPI", "EToroSimulator",
+        .product(name: "NIOEmbedded", package: "swift-nio"),
+      ]
+    ),
+    .testTarget(name: "CancelCoreTests", dependencies: ["CancelCore"]),
+    .testTarget(name: "CancelServiceTests", dependencies: ["CancelService", "EToroSimulator"]),
+    .testTarget(name: "EToroSimulatorTests", dependencies: ["EToroSimulator"]),
+    .testTarget(name: "CommandLineTests", dependencies: ["cancel-worker"]),
+    .testTarget(name: "IntegrationTests", dependencies: ["CancelService", "EToroSimulator", "Kafka"]),
+  ],
+  swiftLanguageModes: [.v6]
+)

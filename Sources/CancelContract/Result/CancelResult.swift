@@ -1,0 +1,107 @@
+import FoundationEssentials
+
+/// The one answer to one request.
+public struct CancelResult: Hashable, Sendable {
+  /// The request's own id.
+  public var cancelID: String
+  /// The order; `nil` only where none could be read.
+  public var orderID: OrderID?
+  /// The account that was used; `nil` where the message could not be read so far.
+  public var account: AccountName?
+  /// What became of it.
+  public var outcome: CancelOutcome
+  /// The API's confirmation token, where it gave one.
+  public var token: String?
+  /// Why not; `nil` exactly when `outcome` is `accepted`.
+  public var problem: Problem?
+  /// The API's last status code; `nil` where it never answered.
+  public var httpStatus: Int?
+  /// Calls that were sent and count as attempts (a 429 does not).
+  public var attempts: Int
+  /// The `x-request-id` of every call, in order.
+  public var requestIDs: [UUID]
+  /// Whether this was answered from an earlier request's outcome or shared another's call.
+  public var deduplicated: Bool
+  /// The `cancelId` of the request that this one duplicates.
+  public var duplicateOf: String?
+  /// The campaign named by the request.
+  public var campaignID: String?
+  /// The request's own object, untouched.
+  public var context: JSONText?
+  /// Where the request stands.
+  public var source: SourceCoordinates
+  /// When each stage was reached.
+  public var stages: Stages
+  /// The request's record key, repeated on the result.
+  public var key: [UInt8]?
+  /// The request's headers, repeated on the result.
+  public var echoedHeaders: [RecordHeader]
+
+  /// A result with the given members.
+  public init(
+    cancelID: String,
+    orderID: OrderID?,
+    account: AccountName?,
+    outcome: CancelOutcome,
+    token: String? = nil,
+    problem: Problem? = nil,
+    httpStatus: Int? = nil,
+    attempts: Int = 0,
+    requestIDs: [UUID] = [],
+    deduplicated: Bool = false,
+    duplicateOf: String? = nil,
+    campaignID: String? = nil,
+    context: JSONText? = nil,
+    source: SourceCoordinates,
+    stages: Stages,
+    key: [UInt8]? = nil,
+    echoedHeaders: [RecordHeader] = []
+  ) {
+    self.cancelID = cancelID
+    self.orderID = orderID
+    self.account = account
+    self.outcome = outcome
+    self.token = token
+    self.problem = problem
+    self.httpStatus = httpStatus
+    self.attempts = attempts
+    self.requestIDs = requestIDs
+    self.deduplicated = deduplicated
+    self.duplicateOf = duplicateOf
+    self.campaignID = campaignID
+    self.context = context
+    self.source = source
+    self.stages = stages
+    self.key = key
+    self.echoedHeaders = echoedHeaders
+  }
+
+  /// When each stage of a request was reached; `nil` where it was not.
+  public struct Stages: Hashable, Sendable {
+    /// The sender decided to cancel.
+    public var decided: Timestamp?
+    /// The record was produced.
+    public var produced: Timestamp
+    /// The worker took the record up.
+    public var received: Timestamp
+    /// The first call for the order was sent.
+    public var firstSent: Timestamp?
+    /// The outcome was known.
+    public var answered: Timestamp
+
+    /// Stages with the given times.
+    public init(
+      decided: Timestamp? = nil,
+      produced: Timestamp,
+      received: Timestamp,
+      firstSent: Timestamp? = nil,
+      answered: Timestamp
+    ) {
+      self.decided = decided
+      self.produced = produced
+      self.received = received
+      self.firstSent = firstSent
+      self.answered = answered
+    }
+  }
+}

@@ -1,0 +1,2 @@
+import CRdkafka
+import Logging
