@@ -1,0 +1,49 @@
+import CancelContract
+
+/// An account by the number that an `AccountTable` gave its name.
+struct AccountNumber: Hashable, Sendable {
+  let index: Int32
+}
+
+/// The accounts that are configured, and the names of all that were ever seen, each under a small number.
+struct AccountTable: Sendable {
+  private var numbers: [AccountName: AccountNumber] = [:]
+  private var names: [AccountName] = []
+  private var quotaKeys: [QuotaKey?] = []
+  /// Stands for requests that name none.
+  var defaultAccount: AccountName
+
+  init(defaultAccount: AccountName) {
+    self.defaultAccount = defaultAccount
+  }
+
+  /// The number of a name, given now if it has none.
+  mutating func number(of name: AccountName) -> AccountNumber {
+    if let number = numbers[name] { return number }
+    let number = AccountNumber(index: Int32(names.count))
+    numbers[name] = number
+    names.append(name)
+    quotaKeys.append(nil)
+    return number
+  }
+
+  /// The number of a configured account; `nil` where none of that name is configured.
+  func configuredNumber(of name: AccountName) -> AccountNumber? {
+    guard let number = numbers[name], quotaKeys[Int(number.index)] != nil else { return nil }
+    return number
+  }
+
+  func name(of number: AccountNumber) -> AccountName { names[Int(number.index)] }
+
+  /// The user key of an account; `nil` where it is not configured (any more).
+  func quotaKey(of number: AccountNumber) -> QuotaKey? { quotaKeys[Int(number.index)] }
+
+  /// Takes `accounts` as all that are configured.
+  mutating func configure(_ accounts: [AccountName: QuotaKey]) {
+    for index in quotaKeys.indices { quotaKeys[index] = nil }
+    for (name, key) in accounts {
+      let number = number(of: name)
+      quotaKeys[Int(number.index)] = key
+    }
+  }
+}

@@ -1,0 +1,34 @@
+import CancelContract
+import FoundationEssentials
+
+/// A call to send now.
+public struct Call: Hashable, Sendable {
+  /// The engine's count of it, to be given back with the answer.
+  public var id: CallID
+  /// The order to cancel.
+  public var orderID: OrderID
+  /// The account with whose credential.
+  public var account: AccountName
+  /// Its `x-request-id`.
+  public var requestID: UUID
+  /// The most urgent request behind it.
+  public var priority: Priority
+  /// When the first of its requests was produced and taken up.
+  public var producedAt: Timestamp
+  /// When the first of its requests was taken up.
+  public var receivedAt: Timestamp
+  /// Which attempt this is, from 1; a 429 is not counted.
+  public var attempt: Int
+  /// The first request's headers, for the trace context.
+  public var headers: [RecordHeader]
+}
+
+/// A call that was sent and is not answered.
+struct Flight: Sendable {
+  var ref: OrderRef
+  var epoch: UInt64
+  var key: QuotaKey
+  var slot: QuotaWindow.Slot
+  var isProbe: Bool
+  var sendIndex: Int
+}

@@ -1,0 +1,30 @@
+import CancelContract
+
+/// All that is known of one user key: its quota, its breaker, whether calls with it succeed, and what waits for it.
+struct KeyState: Sendable {
+  var quota: QuotaWindow
+  var breaker = CredentialBreaker()
+  /// Holds back calls of this key alone, when they fail while those of others succeed.
+  var gate = OutageGate(threshold: 5, needsSeveralKeys: false)
+  var queue = LazyHeap<QueueEntry>()
+  /// Orders that wait in the queue.
+  var waiting = 0
+  var inFlight = 0
+  /// Whether the key stands in the line of keys that may have something to send, by the line's priority.
+  var isInLine: (routine: Bool, killSwitch: Bool) = (false, false)
+  /// When its entry among the engine's key timers is due.
+  var timerAt = Timestamp.distantFuture
+
+  init(policy: CancelPolicy) {
+    quota = QuotaWindow(
+      calls: policy.quotaCalls, window: policy.quotaWindow, reserved: policy.reservedForKillSwitch)
+  }
+}
+
+/// An order's place in its key's queue; it stands as long as the order waits with this very rank.
+struct QueueEntry: Comparable, Sendable {
+  var rank: CallRank
+  var ref: OrderRef
+
+  static func < (left: QueueEntry, right: QueueEntry) -> Bool { left.rank < right.rank }
+}
