@@ -1,0 +1,16 @@
+/// The topics that the worker reads and writes.
+public struct TopicNames: Sendable, Hashable {
+  /// Cancel requests in.
+  public var requests = "order-cancel.requests"
+  /// One result per request out.
+  public var results = "order-cancel.results"
+  /// Order states, compacted; as many partitions as `requests`.
+  public var ledger = "order-cancel.ledger"
+  /// Messages that could not be taken as requests.
+  public var deadLetters = "order-cancel.dead-letters"
+  /// Notices of long waits.
+  public var progress = "order-cancel.progress"
+
+  /// The default names.
+  public init() {}
+}

@@ -1,0 +1,53 @@
+import CancelContract
+import Dispatch
+import Kafka
+import Logging
+
+/// Hands what the consumer's poll thread brings over to the worker's loop.
+struct RebalanceHandler: KafkaConsumerHandler {
+  let loop: WorkerLoop
+  let decoder: RequestDecoder
+  let restorer: LedgerRestorer
+  let clock: SteadyClock
+  let logger: Logger
+  /// The poll thread waits no longer than this for partitions to be given up.
+  let revokeTimeout: Duration
+
+  func received(_ messages: [KafkaMessage]) {
+    let receivedAt = clock.now
+    let incoming = messages.map { IncomingMessage($0, decoder: decoder, receivedAt: receivedAt) }
+    loop.eventLoop.execute { loop.assumeIsolated { $0.take(incoming) } }
+  }
+
+  func assigned(_ partitions: [KafkaAssignment]) {
+    let numbers = partitions.map(\.partition.partition)
+    loop.eventLoop.execute { loop.assumeIsolated { $0.assigned(numbers, restorer: restorer) } }
+  }
+
+  func revoked(_ partitions: [KafkaTopicPartition]) {
+    let numbers = partitions.map(\.partition)
+    let done = DispatchSemaphore(value: 0)
+    Task {
+      await loop.revoked(numbers)
+      done.signal()
+    }
+    let timeout = DispatchTime.now() + .microseconds(Int(revokeTimeout.microseconds))
+    if done.wait(timeout: timeout) == .timedOut {
+      logger.error("partitions are given up before they were settled: the drain took too long")
+    }
+  }
+
+  func lost(_ partitions: [KafkaTopicPartition]) {
+    let numbers = partitions.map(\.partition)
+    logger.warning("partitions lost", metadata: ["partitions": "\(numbers)"])
+    loop.eventLoop.execute { loop.assumeIsolated { $0.lost(numbers) } }
+  }
+
+  func failed(_ error: KafkaError) {
+    guard error.isFatal else {
+      logger.warning("the consumer reports", metadata: ["error": "\(error)"])
+      return
+    }
+    loop.eventLoop.execute { loop.assumeIsolated { $0.fail(error) } }
+  }
+}

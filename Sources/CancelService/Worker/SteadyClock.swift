@@ -1,0 +1,60 @@
+import CancelContract
+import Synchronization
+
+#if canImport(Glibc)
+  import Glibc
+#elseif canImport(Darwin)
+  import Darwin
+#endif
+
+/// The worker's clock: wall time that never jumps.
+///
+/// It starts at the system's wall time and goes on by the monotonic clock, so quotas and back-offs are untouched when
+/// the system's clock is set. A difference to the wall clock is made good by at most a thousandth of the time that
+/// passes, so deadlines follow it without a jump.
+public final class SteadyClock: Sendable {
+  private struct Anchor {
+    var monotonic: Int64
+    var steady: Int64
+  }
+
+  private let anchor: Mutex<Anchor>
+  private let monotonicNow: @Sendable () -> Int64
+  private let wallNow: @Sendable () -> Int64
+
+  /// The system's clocks.
+  public convenience init() {
+    self.init(
+      monotonic: { SteadyClock.microseconds(CLOCK_MONOTONIC) },
+      wall: { SteadyClock.microseconds(CLOCK_REALTIME) })
+  }
+
+  /// Clocks that tell microseconds.
+  init(monotonic: @escaping @Sendable () -> Int64, wall: @escaping @Sendable () -> Int64) {
+    monotonicNow = monotonic
+    wallNow = wall
+    anchor = Mutex(Anchor(monotonic: monotonic(), steady: wall()))
+  }
+
+  /// The present time; never earlier than what was told before.
+  public var now: Timestamp {
+    anchor.withLock { anchor in
+      let monotonic = monotonicNow()
+      let elapsed = monotonic - anchor.monotonic
+      let steady = anchor.steady + elapsed
+      guard elapsed >= SteadyClock.adjustEvery else { return Timestamp(microseconds: steady) }
+      let most = elapsed / 1000
+      let adjusted = steady + min(max(wallNow() - steady, -most), most)
+      anchor = Anchor(monotonic: monotonic, steady: adjusted)
+      return Timestamp(microseconds: adjusted)
+    }
+  }
+
+  private static let adjustEvery: Int64 = 1_000_000
+
+  private static func microseconds(_ clock: clockid_t) -> Int64 {
+    var time = timespec()
+    clock_gettime(clock, &time)
+    return Int64(time.tv_sec) * 1_000_000 + Int64(time.tv_nsec) / 1000
+  }
+}

@@ -1,0 +1,38 @@
+import CancelContract
+import CancelCore
+
+/// Watches the worker at its work: metrics, traces, the log and the live page are observers.
+///
+/// Every method is called on the worker's event loop and must return at once.
+public protocol WorkerObserver: Sendable {
+  /// A record was taken as a request.
+  func received(_ request: ReceivedRequest, _ receipt: CancelEngine.Receipt, at now: Timestamp)
+  /// A call is sent.
+  func sent(_ call: Call, at now: Timestamp)
+  /// A call was answered, `duration` after it was sent.
+  func answered(_ call: Call, _ answer: CancelAnswer, after duration: Duration, at now: Timestamp)
+  /// These results are published: their transaction is committed.
+  func published(_ results: [CancelResult], refused: [RefusedMessage], at now: Timestamp)
+  /// A transaction was committed.
+  func committed(records: Int, after duration: Duration)
+  /// A transaction was aborted and will be built again.
+  func aborted(_ error: any Error)
+  /// Partitions were assigned to this worker.
+  func assigned(_ partitions: [Int32])
+  /// The ledger of these partitions was read: `records` of them.
+  func restored(_ partitions: [Int32], records: Int, after duration: Duration)
+  /// Partitions were given up, or lost.
+  func gaveUp(_ partitions: [Int32], lost: Bool)
+}
+
+extension WorkerObserver {
+  public func received(_ request: ReceivedRequest, _ receipt: CancelEngine.Receipt, at now: Timestamp) {}
+  public func sent(_ call: Call, at now: Timestamp) {}
+  public func answered(_ call: Call, _ answer: CancelAnswer, after duration: Duration, at now: Timestamp) {}
+  public func published(_ results: [CancelResult], refused: [RefusedMessage], at now: Timestamp) {}
+  public func committed(records: Int, after duration: Duration) {}
+  public func aborted(_ error: any Error) {}
+  public func assigned(_ partitions: [Int32]) {}
+  public func restored(_ partitions: [Int32], records: Int, after duration: Duration) {}
+  public func gaveUp(_ partitions: [Int32], lost: Bool) {}
+}
