@@ -1,0 +1,67 @@
+import CancelContract
+
+/// One configured account: where its orders live and how it proves itself.
+public struct Account: Sendable {
+  private let storage: Storage
+
+  /// An account with the given credential.
+  ///
+  /// - Throws: ``AccountFault`` where a secret can't stand in a header.
+  public init(name: AccountName, environment: APIEnvironment, credential: Credential) throws(AccountFault) {
+    for (member, secret) in credential.secrets where !secret.isHeaderSafe {
+      throw AccountFault(account: name.description, member: member, message: AccountFault.notHeaderSafe)
+    }
+    self.storage = Storage(name: name, environment: environment, credential: credential)
+  }
+
+  /// The name that requests use.
+  public var name: AccountName { storage.name }
+
+  /// Whether its orders are real or the demo's.
+  public var environment: APIEnvironment { storage.environment }
+
+  /// What it proves itself with.
+  public var credential: Credential { storage.credential }
+
+  /// The user key whose quota it draws on.
+  public var userKeyID: UserKeyID { storage.userKeyID }
+
+  /// The credential's header lines, each with its line end, ready to be written.
+  var headerLines: [UInt8] { storage.headerLines }
+
+  /// One reference instead of a dozen, for accounts travel with every call.
+  private final class Storage: Sendable {
+    let name: AccountName
+    let environment: APIEnvironment
+    let credential: Credential
+    let userKeyID: UserKeyID
+    let headerLines: [UInt8]
+
+    init(name: AccountName, environment: APIEnvironment, credential: Credential) {
+      self.name = name
+      self.environment = environment
+      self.credential = credential
+      self.userKeyID = UserKeyID(environment: environment, credential: credential)
+      self.headerLines = credential.headers.flatMap { Array("\($0.name): \($0.value)\r\n".utf8) }
+    }
+  }
+}
+
+extension Account: Equatable {
+  /// Whether name, environment and credential are the same.
+  public static func == (left: Account, right: Account) -> Bool {
+    left.storage === right.storage
+      || left.name == right.name && left.environment == right.environment && left.credential == right.credential
+  }
+}
+
+extension Account: CustomStringConvertible, CustomDebugStringConvertible, CustomReflectable {
+  /// The name, the environment and the user key's identity.
+  public var description: String { "\(name) (\(environment.name), user key \(userKeyID))" }
+
+  /// The same as ``description``.
+  public var debugDescription: String { description }
+
+  /// A mirror without children, so that `dump` finds nothing.
+  public var customMirror: Mirror { Mirror(self, children: EmptyCollection<Mirror.Child>()) }
+}

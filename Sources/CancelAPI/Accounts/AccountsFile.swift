@@ -1,0 +1,70 @@
+import CancelContract
+
+/// The accounts file: YAML or JSON, read and checked as a whole.
+///
+/// ```yaml
+/// accounts:
+///   desk-a:
+///     environment: real              # or demo
+///     apiKey: env:DESK_A_API_KEY     # from the environment
+///     userKey: file:desk-a.userkey   # from a file beside this one
+///   desk-b: { environment: demo, bearerToken: file:/run/secrets/desk-b }
+/// ```
+///
+/// `accounts` may also be a list whose entries have a `name`. A secret that begins with neither `env:` nor `file:` is
+/// taken literally.
+public struct AccountsFile: Sendable {
+  /// The accounts.
+  public let accounts: Accounts
+  /// What an operator should know though it is no fault, such as a file that others may read.
+  public let warnings: [String]
+  /// Every file that was read: the accounts file itself, then the secrets' files. A change of any calls for a reload.
+  public let paths: [String]
+
+  /// The most that an accounts file may hold, in bytes.
+  static let largest = 64 * 1024 * 1024
+  /// The longest name of an account, in bytes of UTF-8.
+  static let longestName = 128
+
+  /// Reads and checks an accounts file.
+  ///
+  /// - Parameters:
+  ///   - path: The file.
+  ///   - environment: Where `env:` secrets come from.
+  /// - Throws: ``AccountsFileError`` with every fault found.
+  public static func load(
+    path: String,
+    environment: [String: String]
+  ) throws(AccountsFileError) -> AccountsFile {
+    let file: ConfidentialFile
+    do {
+      file = try ConfidentialFile(path: path, largest: largest)
+    } catch {
+      throw AccountsFileError(path: path, faults: [AccountFault(message: error.message)])
+    }
+    var reader = AccountsReader(path: path, environment: environment)
+    let accounts = reader.read(file.text)
+    guard reader.faults.isEmpty else { throw AccountsFileError(path: path, faults: reader.faults) }
+    let exposed = (file.isExposed ? [path] : []) + reader.secrets.exposedPaths
+    return AccountsFile(
+      accounts: Accounts(accounts), warnings: ConfidentialFile.warnings(exposed: exposed),
+      paths: [path] + reader.secrets.paths)
+  }
+}
+
+/// Everything that is wrong with an accounts file or the accounts in the environment.
+public struct AccountsFileError: Error, Sendable, CustomStringConvertible {
+  /// The file; `nil` where the accounts come from environment variables.
+  public let path: String?
+  /// The faults in the order of the file; at least one.
+  public let faults: [AccountFault]
+
+  /// One fault a line, under a heading; the first hundred of them.
+  public var description: String {
+    let source = path.map { "the accounts file \($0)" } ?? "the account in the environment"
+    let heading = "\(source) has \(faults.count == 1 ? "a fault" : "\(faults.count) faults"):"
+    var lines = [heading] + faults.prefix(100).map { "- \($0)" }
+    if faults.count > 100 { lines.append("- and \(faults.count - 100) more") }
+    return lines.joined(separator: "\n")
+  }
+}

@@ -1,0 +1,132 @@
+import CancelContract
+import Yams
+
+/// Reads the accounts of one file, gathering every fault instead of stopping at the first.
+struct AccountsReader {
+  private(set) var faults: [AccountFault] = []
+  private(set) var secrets: SecretSource
+  private let path: String
+
+  init(path: String, environment: [String: String]) {
+    self.path = path
+    self.secrets = SecretSource(directory: Self.directory(of: path), environment: environment)
+  }
+
+  /// The accounts that are in order; ``faults`` tells of the others.
+  mutating func read(_ text: String) -> [Account] {
+    guard let root = parse(text) else { return [] }
+    guard case .mapping(let members) = root else {
+      faults.append(AccountFault(message: "the file is not a mapping; it must have the member accounts"))
+      return []
+    }
+    for (key, _) in members where key.string != "accounts" {
+      faults.append(AccountFault(message: "unknown member \(Self.shown(key)); only accounts is known"))
+    }
+    switch members["accounts"] {
+    case .mapping(let entries)?: return read(entries.map { (name: $0.key, members: $0.value) })
+    case .sequence(let entries)?: return read(entries.map { (name: nil, members: $0) })
+    case .scalar?, .alias?, nil:
+      faults.append(AccountFault(message: "accounts is missing, or neither a mapping nor a list"))
+      return []
+    }
+  }
+
+  /// JSON is YAML too, so one parser reads both. Its errors quote the text, so only their place is passed on.
+  private mutating func parse(_ text: String) -> Node? {
+    do {
+      // without the resolver's rules every scalar stays the text that was written, and a hundred times the speed
+      if let root = try Parser(yaml: text, resolver: .basic).singleRoot() { return root }
+      faults.append(AccountFault(message: "the file is empty; it must have the member accounts"))
+    } catch YamlError.duplicatedKeysInMapping(let names, let context) {
+      for name in names {
+        faults.append(
+          AccountFault(
+            message: "\"\(name.prefix(AccountsFile.longestName))\" stands twice in one mapping, near line "
+              + "\(context.mark.line); remove or rename one"))
+      }
+    } catch YamlError.scanner(_, _, let mark, _), YamlError.parser(_, _, let mark, _),
+      YamlError.composer(_, _, let mark, _)
+    {
+      faults.append(
+        AccountFault(
+          message: "the file is neither well-formed YAML nor JSON: see line \(mark.line), column \(mark.column)"))
+    } catch {
+      faults.append(AccountFault(message: "the file can't be read as YAML or JSON in UTF-8"))
+    }
+    return nil
+  }
+
+  private mutating func read(_ entries: [(name: Node?, members: Node)]) -> [Account] {
+    var accounts: [Account] = []
+    accounts.reserveCapacity(entries.count)
+    var seen: Set<String> = []
+    if entries.isEmpty { faults.append(AccountFault(message: "accounts is empty; name at least one")) }
+    for (index, entry) in entries.enumerated() {
+      let place = "number \(index + 1)"
+      guard case .mapping(let members) = entry.members else {
+        let name = entry.name?.string.map { "\"\($0.prefix(AccountsFile.longestName))\"" } ?? place
+        faults.append(AccountFault(account: name, message: "is not a mapping with the account's members"))
+        continue
+      }
+      guard let name = name(entry.name ?? members["name"], place: place) else { continue }
+      guard seen.insert(name).inserted else {
+        faults.append(AccountFault(account: name, member: "name", message: "stands twice; remove or rename one"))
+        continue
+      }
+      if let account = account(name, members, isNamedByKey: entry.name != nil) { accounts.append(account) }
+    }
+    return accounts
+  }
+
+  private mutating func name(_ node: Node?, place: String) -> String? {
+    guard let name = node?.string, !name.isEmpty else {
+      faults.append(AccountFault(account: place, member: "name", message: "is missing, empty or not text"))
+      return nil
+    }
+    guard name.utf8.count <= AccountsFile.longestName else {
+      faults.append(
+        AccountFault(account: place, member: "name", message: "is longer than \(AccountsFile.longestName) bytes"))
+      return nil
+    }
+    guard !name.unicodeScalars.contains(where: { $0.properties.generalCategory == .control }) else {
+      faults.append(AccountFault(account: place, member: "name", message: "has a control character"))
+      return nil
+    }
+    return name
+  }
+
+  private mutating func account(_ name: String, _ members: Node.Mapping, isNamedByKey: Bool) -> Account? {
+    var draft = AccountDraft(name: name)
+    for (key, value) in members {
+      guard let member = key.string else {
+        faults.append(AccountFault(account: name, message: "a member's name is not text"))
+        continue
+      }
+      if member == "name" {
+        if isNamedByKey {
+          faults.append(
+            AccountFault(account: name, member: member, message: "the account has its name already; remove this one"))
+        }
+      } else if let known = AccountDraft.Member(rawValue: member) {
+        draft.set(known, value.string)
+      } else {
+        draft.refuse(Self.shown(key), "is not a member that is known; \(AccountDraft.Member.list)")
+      }
+    }
+    let account = draft.account(&secrets)
+    faults += draft.faults
+    return account
+  }
+
+  /// A key as it may be shown: a secret with a stray colon can end up as one, so only what looks like a name is.
+  private static func shown(_ key: Node) -> String {
+    guard let text = key.string, (1...24).contains(text.utf8.count),
+      text.utf8.allSatisfy({ ($0 | 0x20) >= UInt8(ascii: "a") && ($0 | 0x20) <= UInt8(ascii: "z") })
+    else { return "(not shown)" }
+    return text
+  }
+
+  private static func directory(of path: String) -> String {
+    path.lastIndex(of: "/").map { String(path[...$0]) } ?? ""
+  }
+}

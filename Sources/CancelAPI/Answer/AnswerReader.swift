@@ -1,0 +1,90 @@
+import CancelContract
+
+/// Reads the API's answers: status, headers and body in, a typed outcome out. No I/O and no clock.
+///
+/// | status | kind |
+/// |---|---|
+/// | 2xx | accepted |
+/// | 401, 403 | credentialRefused |
+/// | 429 | throttled |
+/// | 408, 425, 5xx, 3xx | transient |
+/// | any other 4xx | rejected |
+/// | anything else | ambiguous |
+///
+/// The status decides as soon as the head is whole. A body that breaks off, is too long or can't be read costs the
+/// token or the API's own problem, and no more.
+struct AnswerReader: Sendable {
+  /// The most of a body that is read, in bytes.
+  static let longestBody = 64 * 1024
+
+  /// The answer in this response.
+  ///
+  /// - Parameters:
+  ///   - status: The final status code.
+  ///   - headers: What the headers said.
+  ///   - body: As much of the body as came, up to ``longestBody``.
+  ///   - credential: What the call was sent with; a body that repeats any of it is not passed on.
+  ///   - now: The time by the worker's clock.
+  static func answer(
+    status: Int,
+    headers: AnswerHeaders,
+    body: Span<UInt8>,
+    credential: Credential,
+    now: Timestamp
+  ) -> CancelAnswer {
+    let rateLimit = rateLimit(headers, now: now)
+    switch status {
+    case 200..<300:
+      let token = ConfirmationToken.read(body, sentWith: credential)
+      return CancelAnswer(kind: .accepted, httpStatus: status, token: token, rateLimit: rateLimit)
+    case 300..<400:
+      return CancelAnswer(
+        kind: .transient, httpStatus: status, problem: redirect(status: status, headers), rateLimit: rateLimit)
+    case 400..<600:
+      let isClean = !credential.isRepeated(in: body)
+      let problem = Problem.fromAPI(body: isClean ? body.bytes : [], status: status)
+      return CancelAnswer(kind: kind(ofError: status), httpStatus: status, problem: problem, rateLimit: rateLimit)
+    default:
+      return CancelAnswer(
+        kind: .ambiguous, httpStatus: status,
+        problem: Problem(.apiAnswerLost, detail: "The API answered with a status code that HTTP does not have."),
+        rateLimit: rateLimit)
+    }
+  }
+
+  private static func kind(ofError status: Int) -> CancelAnswer.Kind {
+    switch status {
+    case 401, 403: .credentialRefused
+    case 429: .throttled
+    case 408, 425, 500...: .transient
+    default: .rejected
+    }
+  }
+
+  private static func redirect(status: Int, _ headers: AnswerHeaders) -> Problem {
+    let target = headers.locationHost.map { " to \($0)" } ?? ""
+    return Problem(
+      .apiStatus,
+      detail: "The API answered with a redirect\(target). Redirects are not followed, so that credentials stay with "
+        + "the configured host; check api.baseURL.",
+      status: status)
+  }
+
+  private static func rateLimit(_ headers: AnswerHeaders, now: Timestamp) -> RateLimit? {
+    let rateLimit = RateLimit(
+      limit: headers.limit,
+      remaining: headers.remaining,
+      resetAfter: headers.reset?.fromAnswer(date: headers.date, now: now),
+      retryAfter: headers.retryAfter?.fromAnswer(date: headers.date, now: now))
+    return rateLimit == RateLimit() ? nil : rateLimit
+  }
+}
+
+extension Span<UInt8> {
+  fileprivate var bytes: [UInt8] {
+    Array(unsafeUninitializedCapacity: count) { buffer, initialized in
+      for index in indices { buffer.initializeElement(at: index, to: self[index]) }
+      initialized = count
+    }
+  }
+}

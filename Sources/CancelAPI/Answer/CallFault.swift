@@ -1,0 +1,28 @@
+import CancelContract
+
+/// Why a call has no answer from the API.
+///
+/// The distinction that matters is whether the API can have seen the call. Where that is not certain, it may have.
+struct CallFault: Error, Hashable, Sendable {
+  /// Whether the call may have reached the API.
+  let mayBeSent: Bool
+  /// What happened, for people: never a header, never a secret.
+  let detail: String
+
+  /// The call did not leave, or not whole: nothing can have come of it.
+  static func unsent(_ detail: String) -> CallFault {
+    CallFault(mayBeSent: false, detail: detail + " The call was not sent.")
+  }
+
+  /// The call was sent, and its answer did not come or could not be read.
+  static func answerLost(_ detail: String) -> CallFault {
+    CallFault(mayBeSent: true, detail: detail + " The order may or may not be cancelled.")
+  }
+
+  /// The fault as an answer: transient where the call was not sent, else ambiguous.
+  var answer: CancelAnswer {
+    mayBeSent
+      ? CancelAnswer(kind: .ambiguous, problem: Problem(.apiAnswerLost, detail: detail))
+      : CancelAnswer(kind: .transient, problem: Problem(.apiUnreachable, detail: detail))
+  }
+}

@@ -1,0 +1,32 @@
+import CancelContract
+import FoundationEssentials
+import NIOCore
+
+/// One call to the cancel endpoint.
+public struct CancelCall: Sendable {
+  /// The order to cancel.
+  public var orderID: OrderID
+  /// The account that holds the order.
+  public var account: Account
+  /// The call's `x-request-id`; the API may refuse one that it has seen, so each call has its own.
+  public var requestID: UUID
+
+  /// A call with a fresh request id, unless one is given.
+  public init(orderID: OrderID, account: Account, requestID: UUID = UUID()) {
+    self.orderID = orderID
+    self.account = account
+    self.requestID = requestID
+  }
+}
+
+/// Sends cancels to the API.
+public protocol CancelClient: Sendable {
+  /// Sends one call.
+  ///
+  /// - Returns: What it came to. The future never fails, for every fault is an answer of its own kind; it completes on
+  ///   the client's event loop.
+  func cancel(_ call: CancelCall) -> EventLoopFuture<CancelAnswer>
+
+  /// Closes every connection. Calls without an answer get one that says whether they may have been sent.
+  func shutdown() async
+}

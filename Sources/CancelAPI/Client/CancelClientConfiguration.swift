@@ -1,0 +1,62 @@
+import CancelContract
+
+/// How a client reaches the API.
+public struct CancelClientConfiguration: Sendable {
+  /// The API's address; `https://public-api.etoro.com` by default. Plain `http://` is for loopback hosts.
+  public var baseURL = "https://public-api.etoro.com"
+  /// The cancel endpoint's path in each environment.
+  public var paths = CancelPaths()
+  /// How long a call may take from sending to the answer's last byte, and a connection to be made; 5 s by default.
+  public var timeout: Duration = .seconds(5)
+  /// The most connections at a time, which is the most calls at a time where HTTP/2 is not offered; 64 by default.
+  public var connections = 64
+  /// How many connections are kept open when there is nothing to do; 2 by default.
+  public var warmConnections = 2
+  /// How long a connection beyond the warm ones may be idle before it is closed; 30 s by default.
+  public var idleTimeout: Duration = .seconds(30)
+  /// The most calls that may wait for a connection; one more is answered at once. 100,000 by default.
+  public var maxWaiting = 100_000
+  /// Whose certificates are trusted.
+  public var trustRoots = TrustRoots.system
+  /// Whether a plain `http://` base URL may name a host other than this machine; `false` by default.
+  public var allowPlaintext = false
+  /// The version in the `user-agent` header.
+  public var version = "0"
+
+  /// The defaults.
+  public init() {}
+
+  /// Whose certificates are trusted. The certificate and its host name are always verified, over TLS 1.2 or newer.
+  public enum TrustRoots: Hashable, Sendable {
+    /// The system's certificate authorities.
+    case system
+    /// The authorities in a PEM file, and no others.
+    case file(String)
+  }
+
+  /// The endpoint, once everything else was found in order as well.
+  ///
+  /// - Throws: ``CancelClientError``.
+  public func validated() throws(CancelClientError) -> Endpoint {
+    let endpoint = try Endpoint(baseURL: baseURL, allowPlaintext: allowPlaintext)
+    guard timeout >= .milliseconds(1), timeout <= .seconds(3600) else {
+      throw CancelClientError(.limit, "the API's timeout is not between 1ms and 1h")
+    }
+    guard (1...10_000).contains(connections) else {
+      throw CancelClientError(.limit, "the API's connections are not between 1 and 10000")
+    }
+    guard (0...connections).contains(warmConnections) else {
+      throw CancelClientError(.limit, "the API's warm connections are not between 0 and its connections")
+    }
+    guard idleTimeout >= .seconds(1), idleTimeout <= .seconds(86_400) else {
+      throw CancelClientError(.limit, "the API's idle timeout is not between 1s and 24h")
+    }
+    guard maxWaiting >= 0 else {
+      throw CancelClientError(.limit, "the number of calls that may wait for the API is negative")
+    }
+    guard !version.isEmpty, version.utf8.allSatisfy({ (0x21...0x7E).contains($0) }) else {
+      throw CancelClientError(.limit, "the version has characters that a header may not have")
+    }
+    return endpoint
+  }
+}

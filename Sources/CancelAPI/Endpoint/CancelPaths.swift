@@ -1,0 +1,82 @@
+import CancelContract
+
+/// The path of the cancel endpoint in each environment.
+///
+/// A table, not a rule that turns one into the other: the API moves its routes one at a time.
+public struct CancelPaths: Hashable, Sendable {
+  /// The path for demo accounts.
+  public var demo: CancelPath
+  /// The path for real accounts.
+  public var real: CancelPath
+
+  /// These two paths.
+  public init(demo: CancelPath = .demoV2, real: CancelPath = .realV2) {
+    self.demo = demo
+    self.real = real
+  }
+
+  /// The path for accounts of `environment`.
+  public subscript(environment: APIEnvironment) -> CancelPath {
+    switch environment {
+    case .demo: demo
+    case .real: real
+    }
+  }
+}
+
+/// A path with one place for the order's number, written `{orderId}`.
+public struct CancelPath: Hashable, Sendable, CustomStringConvertible {
+  /// What stands before the number.
+  let prefix: String
+  /// What stands after it.
+  let suffix: String
+
+  private init(prefix: String, suffix: String) {
+    self.prefix = prefix
+    self.suffix = suffix
+  }
+
+  /// The v2 route for demo accounts.
+  public static let demoV2 = CancelPath(prefix: "/api/v2/trading/execution/demo/orders/", suffix: "")
+
+  /// The v2 route for real accounts.
+  public static let realV2 = CancelPath(prefix: "/api/v2/trading/execution/orders/", suffix: "")
+
+  /// Reads a template such as `/api/v3/orders/{orderId}`.
+  ///
+  /// - Throws: ``CancelClientError`` with the code `path`, unless the template begins with one `/`, has `{orderId}`
+  ///   exactly once, and apart from that only characters that a path may have.
+  public init(_ template: String) throws(CancelClientError) {
+    func refuse(_ why: String) -> CancelClientError {
+      CancelClientError(
+        .path,
+        "the cancel path \"\(template.prefix(200))\" \(why); "
+          + "write it like /api/v2/trading/execution/orders/{orderId}")
+    }
+    guard template.hasPrefix("/"), !template.hasPrefix("//") else { throw refuse("does not begin with a single /") }
+    let parts = template.split(separator: "{orderId}", omittingEmptySubsequences: false)
+    guard parts.count == 2 else { throw refuse("does not have {orderId} exactly once") }
+    guard let prefix = parts.first, let suffix = parts.last else { throw refuse("is empty") }
+    for part in parts where !part.utf8.allSatisfy(Self.isPathByte) {
+      throw refuse("has characters that a path may not have (a query, a fragment, a space, a brace or the like)")
+    }
+    guard !template.split(separator: "/").contains(where: { $0 == "." || $0 == ".." }) else {
+      throw refuse("has . or .. as a segment")
+    }
+    self.init(prefix: String(prefix), suffix: String(suffix))
+  }
+
+  /// The template as it was written.
+  public var description: String { prefix + "{orderId}" + suffix }
+
+  /// Whether `byte` may stand in a path (RFC 3986, `pchar` and `/`).
+  static func isPathByte(_ byte: UInt8) -> Bool {
+    switch byte {
+    case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+      UInt8(ascii: "0")...UInt8(ascii: "9"):
+      true
+    default:
+      "/-._~%!$&'()*+,;=:@".utf8.contains(byte)
+    }
+  }
+}

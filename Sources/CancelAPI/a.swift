@@ -1,3 +1,0 @@
-import AsyncHTTPClient
-import NIOHTTP2
-import NIOSSL
