@@ -156,6 +156,9 @@ public struct WorkerConfiguration: Sendable {
 
   /// The log.
   public struct LogSection: Sendable {
+    /// Text from `info` on.
+    public init() {}
+
     /// `trace`, `debug`, `info`, `notice`, `warning`, `error` or `critical`; `info` by default.
     public var level = "info"
     /// `text` or `json`.

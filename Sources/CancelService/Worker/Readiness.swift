@@ -19,6 +19,7 @@ public final class Readiness: WorkerObserver {
   private struct State {
     var missing: Missing? = .broker
     var restoring: Set<Int32> = []
+    var waiters: [CheckedContinuation<Void, Never>] = []
   }
 
   private let state = Mutex(State())
@@ -28,15 +29,32 @@ public final class Readiness: WorkerObserver {
     state.withLock { $0.missing }
   }
 
+  /// Waits until the worker is ready, or stops.
+  public func waitUntilReady() async {
+    await withCheckedContinuation { continuation in
+      update { $0.waiters.append(continuation) }
+    }
+  }
+
   func wait(for missing: Missing) {
-    state.withLock { state in
+    update { state in
       if state.missing != .stop { state.missing = missing }
     }
   }
 
+  private func update(_ change: (inout State) -> Void) {
+    let resumed = state.withLock { state in
+      change(&state)
+      guard state.missing == nil || state.missing == .stop else { return [CheckedContinuation<Void, Never>]() }
+      defer { state.waiters = [] }
+      return state.waiters
+    }
+    for waiter in resumed { waiter.resume() }
+  }
+
   /// The ledgers of these partitions are being read.
   public func assigned(_ partitions: [Int32]) {
-    state.withLock { state in
+    update { state in
       state.restoring.formUnion(partitions)
       if state.missing != .stop { state.missing = partitions.isEmpty ? nil : .ledger }
     }
@@ -44,7 +62,7 @@ public final class Readiness: WorkerObserver {
 
   /// The ledgers of these partitions were read.
   public func restored(_ partitions: [Int32], records: Int, after duration: Duration) {
-    state.withLock { state in
+    update { state in
       state.restoring.subtract(partitions)
       if state.restoring.isEmpty && state.missing == .ledger { state.missing = nil }
     }
@@ -52,7 +70,7 @@ public final class Readiness: WorkerObserver {
 
   /// A worker without partitions waits for an assignment.
   public func gaveUp(_ partitions: [Int32], lost: Bool) {
-    state.withLock { state in
+    update { state in
       state.restoring.subtract(partitions)
       if state.missing != .stop { state.missing = .assignment }
     }

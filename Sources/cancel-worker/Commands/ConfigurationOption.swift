@@ -6,8 +6,7 @@ import Foundation
 struct ConfigurationOption: ParsableArguments {
   @Option(
     name: .customLong("config"),
-    help: "The configuration file, YAML or JSON. Environment variables override it (kafka.bootstrapServers is "
-      + "KAFKA_BOOTSTRAP_SERVERS).")
+    help: "The configuration, YAML or JSON; the environment overrides it (KAFKA_BOOTSTRAP_SERVERS and so on).")
   var path: String?
 
   /// The configuration in force; every fault of it is told on standard error at once.
