@@ -48,7 +48,7 @@ extension [UInt8] {
 
   /// Appends a UUID in lower case.
   mutating func appendUUID(_ uuid: UUID) {
-    withUnsafeBytes(of: uuid.uuid) { octets in
+    Swift.withUnsafeBytes(of: uuid.uuid) { octets in
       for (index, octet) in octets.enumerated() {
         if index == 4 || index == 6 || index == 8 || index == 10 { append(UInt8(ascii: "-")) }
         appendHexadecimal(octet)

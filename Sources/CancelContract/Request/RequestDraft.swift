@@ -59,7 +59,7 @@ struct RequestDraft {
     case .orderID: try readOrderID(from: &reader)
     case .cancelID: cancelID = try text(member, 1...RequestLimits.cancelID, isIdentifier: true, from: &reader)
     case .account:
-      account = try text(member, 1...RequestLimits.account, isIdentifier: true, from: &reader).map(AccountName.init)
+      account = try text(member, 1...RequestLimits.account, isIdentifier: true, from: &reader).map { AccountName($0) }
     case .priority: try readPriority(from: &reader)
     case .reason: reason = try text(member, 0...RequestLimits.reason, from: &reader)
     case .origin: try readOrigin(from: &reader)

@@ -25,7 +25,7 @@ public struct ResultDecoder: Sendable {
     let result = CancelResult(
       cancelID: try reader.required("cancelId", \.string),
       orderID: try reader.optional("orderId", \.orderID),
-      account: try reader.optional("account", \.string).map(AccountName.init),
+      account: try reader.optional("account", \.string).map { AccountName($0) },
       outcome: try reader.required("outcome") { $0.string.flatMap(CancelOutcome.init(name:)) },
       token: try reader.optional("token", \.string),
       problem: try reader.object("problem").map(Problem.init(json:)),
