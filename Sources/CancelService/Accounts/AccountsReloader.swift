@@ -9,6 +9,7 @@ struct AccountsReloader: Service {
   let source: AccountsSource
   let initial: AccountsFile
   let worker: CancelWorkerService
+  let surface: OperatorSurface
   let logger: Logger
   /// How often the files are looked at. A mounted secret is replaced through symbolic links, of which no watch on the
   /// file itself would hear.
@@ -42,6 +43,7 @@ struct AccountsReloader: Service {
   private func reload() async -> AccountsFile? {
     do {
       let file = try source.load()
+      surface.replaceAccounts(with: file.accounts)
       await worker.replaceAccounts(with: file.accounts)
       logger.info("accounts read again", metadata: ["accounts": "\(file.accounts.count)"])
       for warning in file.warnings { logger.warning("accounts", metadata: ["warning": "\(warning)"]) }

@@ -35,7 +35,7 @@ public struct WorkerProcess {
         services: [
           .init(service: SecondSignal()),
           .init(service: surface.server(logger: logger)),
-          .init(service: AccountsReloader(source: source, initial: accounts, worker: worker, logger: logger)),
+          .init(service: AccountsReloader(source: source, initial: accounts, worker: worker, surface: surface, logger: logger)),
           .init(service: worker, failureTerminationBehavior: .gracefullyShutdownGroup),
         ],
         gracefulShutdownSignals: [.sigterm, .sigint],

@@ -44,7 +44,7 @@ public final class CancelWorkerService: Service {
     // The client comes last: it must be shut down once it exists, so nothing may throw after it.
     var api = setup.api
     api.version = setup.version
-    client = try HTTPCancelClient(configuration: api, eventLoopGroup: group, logger: logger)
+    client = try NIOCancelClient(configuration: api, eventLoopGroup: group, logger: logger)
     let (failures, failed) = AsyncStream.makeStream(of: (any Error).self, bufferingPolicy: .bufferingOldest(1))
     self.failures = failures
     loop = WorkerLoop(
@@ -86,6 +86,17 @@ public final class CancelWorkerService: Service {
   /// Takes `accounts` as all that are configured; requests that wait for one that is gone are answered `failed`.
   public func replaceAccounts(with accounts: Accounts) async {
     await loop.replaceAccounts(with: accounts)
+  }
+
+  /// The worker as it is now.
+  func snapshot(startedAt: Timestamp) async -> WorkerSnapshot {
+    await loop.snapshot(
+      startedAt: startedAt, instance: setup.instanceID, version: setup.version, missing: readiness.missing)
+  }
+
+  /// Whether the worker's loop turns: it answers.
+  func heartbeat() async -> Bool {
+    await loop.isTurning
   }
 
   private func work(until stop: StopSignal) async throws {
