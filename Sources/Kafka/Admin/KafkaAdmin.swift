@@ -14,9 +14,9 @@ public actor KafkaAdmin {
   /// A client for administration; it connects by itself.
   /// - Throws: `KafkaError` where the configuration is refused.
   public init(configuration: KafkaClientConfiguration, logger: Logger) throws {
-    let settings = ClientSettings(fixed: ["allow.auto.create.topics": "false"])
+    // A consumer's client never makes a topic by asking for it.
     handle = try ClientHandle(
-      .reader, configuration, settings: settings, callbacks: errors, logger: logger, destroyed: destroyed)
+      .reader, configuration, settings: ClientSettings(), callbacks: errors, logger: logger, destroyed: destroyed)
   }
 
   /// Lets the client go.

@@ -131,7 +131,6 @@ extension ClientSettings {
         "auto.offset.reset": "earliest",
         "isolation.level": "read_committed",
         "partition.assignment.strategy": "range",
-        "allow.auto.create.topics": "false",
       ])
     settings.fixed["group.instance.id"] = instanceID
     return settings
