@@ -105,6 +105,7 @@ let package = Package(
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]
     ),
+    .executableTarget(name: "cancel-contract-bench", dependencies: ["CancelContract"]),
     .testTarget(name: "KafkaTests", dependencies: ["Kafka"]),
     .testTarget(name: "CancelContractTests", dependencies: ["CancelContract", "Fuzz"], exclude: ["Golden"]),
     .testTarget(
