@@ -2,6 +2,9 @@
 ///
 /// The arithmetic counts years from 1 March in cycles of 400 years (146,097 days), so that leap days come last.
 struct CivilDate: Hashable {
+  /// Days from 0000-01-01 to 1970-01-01.
+  static let daysFromYearZeroToEpoch: Int64 = 719_528
+
   var year: Int64
   var month: Int64
   var day: Int64
