@@ -101,8 +101,17 @@ let package = Package(
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]
     ),
+    .target(name: "Fuzz", dependencies: ["CancelContract"]),
+    .executableTarget(
+      name: "cancel-worker-fuzz",
+      dependencies: [
+        "Fuzz",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ]
+    ),
+    .executableTarget(name: "cancel-contract-bench", dependencies: ["CancelContract"]),
     .testTarget(name: "KafkaTests", dependencies: ["Kafka"]),
-    .testTarget(name: "CancelContractTests", dependencies: ["CancelContract"]),
+    .testTarget(name: "CancelContractTests", dependencies: ["CancelContract", "Fuzz"], exclude: ["Golden"]),
     .testTarget(
       name: "CancelAPITests",
       dependencies: [

@@ -1,0 +1,39 @@
+/// Makes the headers of an event in CloudEvents' binary mode.
+struct EventHeaders: Sendable {
+  private let constant: [RecordHeader]
+
+  /// - Parameter source: The CloudEvents `source` of every event.
+  init(type: EventType, source: String) {
+    constant = [
+      RecordHeader(HeaderName.contentType, "application/json"),
+      RecordHeader(HeaderName.specVersion, "1.0"),
+      RecordHeader(HeaderName.type, type.rawValue),
+      RecordHeader(HeaderName.source, source),
+    ]
+  }
+
+  /// The headers of one event; a header to echo that bears a name of ours is left out.
+  func headers(id: [UInt8], time: Timestamp, subject: OrderID?, echoing echoed: [RecordHeader]) -> [RecordHeader] {
+    var headers: [RecordHeader] = []
+    headers.reserveCapacity(constant.count + 3 + echoed.count)
+    headers.append(contentsOf: constant)
+    headers.append(RecordHeader(name: HeaderName.id, value: id))
+    headers.append(RecordHeader(name: HeaderName.time, value: [UInt8](rfc3339: time)))
+    if let subject { headers.append(RecordHeader(name: HeaderName.subject, value: [UInt8](decimal: subject.value))) }
+    for header in echoed where !Self.isOwn(header.name) { headers.append(header) }
+    return headers
+  }
+
+  /// Whether the worker sets a header of this name itself.
+  static func isOwn(_ name: String) -> Bool {
+    switch name.utf8.count {
+    case 5: name.isHeaderName(HeaderName.id)
+    case 7: name.isHeaderName(HeaderName.type) || name.isHeaderName(HeaderName.time)
+    case 9: name.isHeaderName(HeaderName.source)
+    case 10: name.isHeaderName(HeaderName.subject)
+    case 12: name.isHeaderName(HeaderName.contentType)
+    case 14: name.isHeaderName(HeaderName.specVersion)
+    default: false
+    }
+  }
+}
