@@ -11,7 +11,7 @@ struct HostileServerTests {
   /// The answer to one call to a server with this script.
   private func answer(
     _ kind: ClientKind,
-    timeout: Duration = .seconds(5),
+    timeout: Duration = .seconds(60),
     _ script: @escaping HostileServer.Script
   ) async throws -> CancelAnswer {
     try await HostileServer.run(script: script) { server in
@@ -69,7 +69,7 @@ struct HostileServerTests {
 
   @Test(arguments: ClientKind.allCases)
   func silenceIsAmbiguous(_ kind: ClientKind) async throws {
-    let answer = try await answer(kind, timeout: .milliseconds(100)) { _ in [] }
+    let answer = try await answer(kind, timeout: .seconds(1)) { _ in [] }
     #expect(answer.kind == .ambiguous)
     #expect(answer.httpStatus == nil)
     #expect(answer.problem?.description.contains(ProblemType.apiAnswerLost.uri) == true)
@@ -77,17 +77,17 @@ struct HostileServerTests {
 
   @Test(arguments: ClientKind.allCases)
   func silenceWithinTheHeadIsAmbiguous(_ kind: ClientKind) async throws {
-    let answer = try await answer(kind, timeout: .milliseconds(100)) { _ in [.send(Self.ok)] }
+    let answer = try await answer(kind, timeout: .seconds(1)) { _ in [.send(Self.ok)] }
     #expect(answer.kind == .ambiguous)
   }
 
   @Test(arguments: ClientKind.allCases)
   func silenceWithinTheBodyCostsTheBodyOnly(_ kind: ClientKind) async throws {
-    let accepted = try await answer(kind, timeout: .milliseconds(100)) { _ in
+    let accepted = try await answer(kind, timeout: .seconds(1)) { _ in
       [.send(Self.ok + "content-length: 100\r\n\r\n{\"token\":")]
     }
     #expect(accepted == CancelAnswer(kind: .accepted, httpStatus: 200))
-    let refused = try await answer(kind, timeout: .milliseconds(100)) { _ in
+    let refused = try await answer(kind, timeout: .seconds(1)) { _ in
       [.send("HTTP/1.1 404 Not Found\r\ncontent-length: 100\r\n\r\n{\"title\":")]
     }
     #expect(refused.kind == .rejected)
@@ -209,7 +209,7 @@ struct HostileServerTests {
       "HTTP/1.1 200 OK\r\nname : value\r\n\r\n", "SSH-2.0-OpenSSH_9.6\r\n",
     ])
   func whatIsNoHTTPIsAmbiguous(_ kind: ClientKind, _ text: String) async throws {
-    let answer = try await answer(kind, timeout: .milliseconds(300)) { _ in [.send(text)] }
+    let answer = try await answer(kind, timeout: .seconds(1)) { _ in [.send(text)] }
     #expect(answer.kind == .ambiguous)
     #expect(answer.httpStatus == nil)
   }
@@ -255,7 +255,7 @@ struct HostileServerTests {
     try await HostileServer.run { _ in
       []
     } _: { server in
-      var configuration = CancelClientConfiguration.local(port: server.port, timeout: .milliseconds(200))
+      var configuration = CancelClientConfiguration.local(port: server.port, timeout: .seconds(1))
       configuration.baseURL = "https://127.0.0.1:\(server.port)"
       let answer = try await kind.run(configuration) { try await $0.cancel(.example()).get() }
       #expect(answer.kind == .transient)
