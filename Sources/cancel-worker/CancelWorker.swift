@@ -1,7 +1,22 @@
 import ArgumentParser
 import CancelService
 
+/// The command line.
 @main
 struct CancelWorker: AsyncParsableCommand {
-  static let configuration = CommandConfiguration(commandName: "cancel-worker")
+  static let configuration = CommandConfiguration(
+    commandName: "cancel-worker",
+    abstract: "Cancels orders at the eToro public API as requests come in on a Kafka topic.",
+    discussion: """
+      Each request gets exactly one result. Data goes to standard output, logs to standard error.
+
+      EXIT CODES
+      \(ExitCode.table)
+      """,
+    version: WorkerVersion.current,
+    subcommands: [
+      RunCommand.self, DemoCommand.self, RequestCommand.self, WatchCommand.self, SimulateCommand.self,
+      TopicsCommand.self, CheckCommand.self,
+    ]
+  )
 }

@@ -49,7 +49,7 @@ extension CancelEngine {
       notices.append(
         WaitNotice(
           received: order.requests[index].received, account: accounts.name(of: ref.key.account), reason: reason,
-          place: place, estimatedAt: estimatedAt, sequence: sequence))
+          place: place, estimatedAt: estimatedAt, reportedAt: now, sequence: sequence))
     }
     // Told again only where the estimate has slipped: where the order still waits well past it.
     let told = Int(min(10, order.requests.map(\.progressEvents).max() ?? 0))

@@ -22,6 +22,8 @@ public struct WaitNotice: Hashable, Sendable {
   public var place: Int
   /// When its call is expected; `nil` where that can't be told.
   public var estimatedAt: Timestamp?
+  /// When this was found.
+  public var reportedAt: Timestamp
   /// Counts the notices of one request from 1.
   public var sequence: UInt32
 }

@@ -7,23 +7,16 @@ struct BatchRecords: Sendable {
   let topics: TopicNames
   let encoder: ResultEncoder
 
-  func write(_ batch: CommitBatch, to sink: borrowing KafkaRecordSink) throws {
-    for result in batch.results {
-      let event = encoder.encode(result)
-      try sink.send(
-        topic: topics.results, partition: nil, key: event.key, value: event.value,
-        headers: event.headers.map { KafkaHeader(name: $0.name, value: $0.value) }, timestamp: nil)
-    }
+  func write(_ batch: CommitBatch, to sink: inout KafkaRecordSink) throws {
+    for result in batch.results { try sink.send(encoder.encode(result), to: topics.results) }
     for entry in batch.ledger {
-      try sink.send(
-        topic: topics.ledger, partition: entry.partition, key: entry.key, value: entry.value, headers: [],
-        timestamp: nil)
+      try sink.send(topic: topics.ledger, partition: entry.partition, key: entry.key, value: entry.value)
     }
     for message in batch.refused {
-      let letter = DeadLetter(message)
-      try sink.send(
-        topic: topics.deadLetters, partition: nil, key: message.key, value: message.value,
-        headers: letter.headers.map { KafkaHeader(name: $0.name, value: $0.value) }, timestamp: nil)
+      let letter = DeadLetter.record(
+        key: message.key, value: message.value, headers: message.headers, source: message.source,
+        problem: message.problem)
+      try sink.send(letter, to: topics.deadLetters)
     }
   }
 
@@ -33,5 +26,16 @@ struct BatchRecords: Sendable {
       offsets[KafkaTopicPartition(topic: topics.requests, partition: number)] = offset
     }
     return offsets
+  }
+}
+
+extension KafkaRecordSink {
+  /// Sends a record to `topic`, to the partition that its key leads to.
+  mutating func send(_ record: OutgoingRecord, to topic: String) throws {
+    try send(
+      topic: topic, key: record.key, value: record.value, headerCount: record.headers.count
+    ) { writer in
+      for header in record.headers { writer.add(header.name, header.value) }
+    }
   }
 }

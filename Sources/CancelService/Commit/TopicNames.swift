@@ -11,6 +11,9 @@ public struct TopicNames: Sendable, Hashable {
   /// Notices of long waits.
   public var progress = "order-cancel.progress"
 
+  /// All of them, in the order of a request's way.
+  public var all: [String] { [requests, results, ledger, deadLetters, progress] }
+
   /// The default names.
   public init() {}
 }

@@ -8,7 +8,7 @@ struct TransactionalPublisher: BatchPublisher {
 
   func publish(_ batch: CommitBatch, consumer: KafkaConsumer?) async throws {
     try await producer.transact(offsets: records.offsets(batch), consumer: consumer) { sink in
-      try records.write(batch, to: sink)
+      try records.write(batch, to: &sink)
     }
   }
 }
@@ -19,7 +19,7 @@ struct FlushingPublisher: BatchPublisher {
   let records: BatchRecords
 
   func publish(_ batch: CommitBatch, consumer: KafkaConsumer?) async throws {
-    _ = try await producer.publish { sink in try records.write(batch, to: sink) }
+    try await producer.publish { sink in try records.write(batch, to: &sink) }
     try await consumer?.commit(records.offsets(batch))
   }
 }

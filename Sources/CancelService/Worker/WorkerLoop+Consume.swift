@@ -40,23 +40,12 @@ extension WorkerLoop {
 extension UnreadableRequest {
   /// A request that could be read, for an account that is not configured.
   init(unknownAccountOf received: ReceivedRequest, default defaultAccount: AccountName) {
-    let request = received.request
-    let name = request.account ?? defaultAccount
-    self.init(
-      problem: Problem(
-        .accountUnknown,
-        detail: "no account named '\(name)' is configured: "
-          + "configure it, or name another in the request's member 'account'",
-        member: "account"),
-      cancelID: request.cancelID,
-      orderID: request.orderID,
-      account: name,
-      campaignID: request.campaignID,
-      context: request.context,
-      source: received.source,
-      producedAt: received.producedAt,
-      receivedAt: received.receivedAt,
-      key: received.key,
-      echoedHeaders: received.echoedHeaders)
+    let name = received.request.account ?? defaultAccount
+    let problem = Problem(
+      .accountUnknown,
+      detail: "no account named '\(name)' is configured: "
+        + "configure it, or name another in the request's member 'account'",
+      member: "account")
+    self.init(received, account: name, problem: problem)
   }
 }

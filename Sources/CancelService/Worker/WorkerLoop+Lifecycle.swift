@@ -9,6 +9,9 @@ extension WorkerLoop {
     self.consumer = consumer
   }
 
+  /// Says so by answering.
+  var isTurning: Bool { true }
+
   /// Takes `accounts` as all that are configured.
   func replaceAccounts(with accounts: Accounts) {
     directory.replace(with: accounts)

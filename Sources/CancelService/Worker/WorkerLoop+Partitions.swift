@@ -47,7 +47,7 @@ extension WorkerLoop {
       engine.restored(partition, at: now)
     }
     for observer in observers { observer.restored(ready, records: records, after: now - startedAt) }
-    consumer?.resume(ready)
+    consumer?.resume(ready.map { KafkaTopicPartition(topic: settings.requestsTopic, partition: $0) })
     turn()
   }
 

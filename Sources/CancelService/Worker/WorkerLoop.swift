@@ -12,6 +12,7 @@ import NIOCore
 /// to the socket without another change of threads. Transactions have a thread of their own and never hold it up.
 actor WorkerLoop {
   struct Settings: Sendable {
+    var requestsTopic: String
     var policy: CancelPolicy
     var defaultAccount: AccountName
     var maxPending: Int

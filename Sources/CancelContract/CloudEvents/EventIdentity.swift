@@ -1,0 +1,54 @@
+import Crypto
+import FoundationEssentials
+
+/// The ids of the worker's events: UUIDs of version 5 (RFC 9562, section 5.5), so that an event that is published again
+/// has the id that it had before.
+///
+/// The name is `topic/partition/offset` of the request for its result, and the same with `/progress/<number>` behind it
+/// for a progress event. No topic's name has a slash in it, so that the two never meet.
+public enum EventIdentity {
+  /// The namespace of all ids: `c2f1b989-56aa-4786-90d7-7de213e64324`.
+  public static let namespace = UUID(
+    uuid: (0xC2, 0xF1, 0xB9, 0x89, 0x56, 0xAA, 0x47, 0x86, 0x90, 0xD7, 0x7D, 0xE2, 0x13, 0xE6, 0x43, 0x24)
+  )
+
+  /// The id of the result of the request at `source`.
+  public static func result(of source: SourceCoordinates) -> UUID {
+    uuid { $0.appendCoordinates(source) }
+  }
+
+  /// The id of the progress event with that number of the request at `source`.
+  public static func progress(of source: SourceCoordinates, sequence: Int) -> UUID {
+    uuid { name in
+      name.appendCoordinates(source)
+      name.append(contentsOf: "/progress/".utf8)
+      name.appendDecimal(sequence)
+    }
+  }
+
+  private static func uuid(_ appendName: (inout [UInt8]) -> Void) -> UUID {
+    var name: [UInt8] = []
+    name.reserveCapacity(96)
+    withUnsafeBytes(of: namespace.uuid) { name.append(contentsOf: $0) }
+    appendName(&name)
+    let digest = Insecure.SHA1.hash(data: name)
+    var octets: uuid_t = (0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0)
+    withUnsafeMutableBytes(of: &octets) { target in
+      digest.withUnsafeBytes { target.copyMemory(from: UnsafeRawBufferPointer(rebasing: $0.prefix(target.count))) }
+    }
+    octets.6 = octets.6 & 0x0F | 0x50
+    octets.8 = octets.8 & 0x3F | 0x80
+    return UUID(uuid: octets)
+  }
+}
+
+extension [UInt8] {
+  /// Appends `topic/partition/offset`.
+  fileprivate mutating func appendCoordinates(_ source: SourceCoordinates) {
+    append(contentsOf: source.topic.utf8)
+    append(UInt8(ascii: "/"))
+    appendDecimal(source.partition)
+    append(UInt8(ascii: "/"))
+    appendDecimal(source.offset)
+  }
+}

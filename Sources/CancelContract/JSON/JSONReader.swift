@@ -1,0 +1,158 @@
+/// A strict reader of JSON (RFC 8259) that walks over the bytes once and builds nothing.
+///
+/// It exists because requests need what general decoders hide: 64-bit integers to the last digit, the exact bytes of a
+/// member, members that stand twice, and the place of a fault. Strings must be well-formed Unicode, so a surrogate
+/// escape without its partner is a fault. Names that stand twice are left to the caller to judge.
+///
+/// Nesting is bounded and never recursive; every access is bounds-checked.
+///
+///     var reader = JSONReader(bytes)
+///     if try reader.enterObject() {
+///       repeat {
+///         let name = try reader.readName()
+///         try reader.skipValue()
+///       } while try reader.continuesObject()
+///     }
+///     try reader.finish()
+public struct JSONReader: Sendable {
+  /// The deepest nesting that any reader allows.
+  public static let deepest = 64
+
+  /// All bytes, of which `start..<end` are the text.
+  public let bytes: [UInt8]
+  /// Where the text begins.
+  public let start: Int
+  /// Where the text ends.
+  public let end: Int
+  /// How many arrays and objects may stand in each other.
+  public let maximumDepth: Int
+  /// The next byte to read.
+  public internal(set) var position: Int
+  /// How many arrays and objects are open.
+  var depth = 0
+
+  /// A reader at the beginning of `bytes`.
+  ///
+  /// - Parameter maximumDepth: How many arrays and objects may stand in each other, at most `deepest`.
+  public init(_ bytes: [UInt8], maximumDepth: Int = JSONReader.deepest) {
+    self.init(bytes, range: 0..<bytes.count, maximumDepth: maximumDepth)
+  }
+
+  /// A reader at the beginning of a part of `bytes`; offsets in faults are counted from there.
+  public init(_ bytes: [UInt8], range: Range<Int>, maximumDepth: Int = JSONReader.deepest) {
+    precondition(range.lowerBound >= 0 && range.upperBound <= bytes.count, "The range must lie within the bytes.")
+    precondition((1...Self.deepest).contains(maximumDepth), "The depth must be 1 to \(Self.deepest).")
+    self.bytes = bytes
+    self.start = range.lowerBound
+    self.end = range.upperBound
+    self.position = range.lowerBound
+    self.maximumDepth = maximumDepth
+  }
+
+  /// The kind of the next value, which stays unread.
+  public mutating func peekKind() throws(JSONFault) -> JSONKind {
+    skipBlanks()
+    guard position < end else { throw fault(at: position, expected: "a value") }
+    switch bytes[position] {
+    case UInt8(ascii: "{"): return .object
+    case UInt8(ascii: "["): return .array
+    case UInt8(ascii: "\""): return .string
+    case UInt8(ascii: "-"), UInt8(ascii: "0")...UInt8(ascii: "9"): return .number
+    case UInt8(ascii: "t"), UInt8(ascii: "f"): return .boolean
+    case UInt8(ascii: "n"): return .null
+    default: throw fault(at: position, expected: "a value")
+    }
+  }
+
+  /// Opens an object; returns whether it has a member.
+  public mutating func enterObject() throws(JSONFault) -> Bool {
+    skipBlanks()
+    guard next(is: UInt8(ascii: "{")) else { throw fault(at: position, expected: "`{`") }
+    try open()
+    skipBlanks()
+    guard next(is: UInt8(ascii: "}")) else { return true }
+    close()
+    return false
+  }
+
+  /// Reads a member's name and the colon behind it.
+  public mutating func readName() throws(JSONFault) -> JSONString {
+    skipBlanks()
+    guard next(is: UInt8(ascii: "\"")) else { throw fault(at: position, expected: "a member's name in double quotes") }
+    let name = try readString()
+    skipBlanks()
+    guard next(is: UInt8(ascii: ":")) else { throw fault(at: position, expected: "`:`") }
+    position += 1
+    return name
+  }
+
+  /// Goes on to the next member, or closes the object; returns whether there is a next member.
+  public mutating func continuesObject() throws(JSONFault) -> Bool {
+    try continues(closing: UInt8(ascii: "}"), expected: "`,` or `}`")
+  }
+
+  /// Opens an array; returns whether it has an element.
+  public mutating func enterArray() throws(JSONFault) -> Bool {
+    skipBlanks()
+    guard next(is: UInt8(ascii: "[")) else { throw fault(at: position, expected: "`[`") }
+    try open()
+    skipBlanks()
+    guard next(is: UInt8(ascii: "]")) else { return true }
+    close()
+    return false
+  }
+
+  /// Goes on to the next element, or closes the array; returns whether there is a next element.
+  public mutating func continuesArray() throws(JSONFault) -> Bool {
+    try continues(closing: UInt8(ascii: "]"), expected: "`,` or `]`")
+  }
+
+  /// Checks that nothing but blanks is left.
+  public mutating func finish() throws(JSONFault) {
+    skipBlanks()
+    guard position == end else { throw fault(at: position, expected: "the end of the message") }
+  }
+}
+
+extension JSONReader {
+  /// Passes over blanks, tabs and line ends.
+  mutating func skipBlanks() {
+    while position < end {
+      switch bytes[position] {
+      case 0x20, 0x09, 0x0A, 0x0D: position += 1
+      default: return
+      }
+    }
+  }
+
+  /// Whether the next byte is there and is this one.
+  func next(is byte: UInt8) -> Bool {
+    position < end && bytes[position] == byte
+  }
+
+  /// Passes over a bracket that opens.
+  mutating func open() throws(JSONFault) {
+    guard depth < maximumDepth else {
+      throw fault(.tooDeep, at: position, expected: "at most \(maximumDepth) arrays and objects within each other")
+    }
+    depth += 1
+    position += 1
+  }
+
+  /// Passes over a bracket that closes.
+  mutating func close() {
+    depth -= 1
+    position += 1
+  }
+
+  private mutating func continues(closing: UInt8, expected: String) throws(JSONFault) -> Bool {
+    skipBlanks()
+    if next(is: UInt8(ascii: ",")) {
+      position += 1
+      return true
+    }
+    guard next(is: closing) else { throw fault(at: position, expected: expected) }
+    close()
+    return false
+  }
+}

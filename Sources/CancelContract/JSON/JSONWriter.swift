@@ -1,0 +1,125 @@
+import FoundationEssentials
+
+/// Writes JSON into bytes, member by member, in the order of the calls.
+///
+/// The caller keeps brackets in balance; commas are set by the writer.
+public struct JSONWriter: Sendable {
+  /// What has been written so far.
+  public private(set) var bytes: [UInt8] = []
+  private var needsComma = false
+
+  /// An empty writer with room for `capacity` bytes.
+  public init(capacity: Int = 512) {
+    bytes.reserveCapacity(capacity)
+  }
+
+  /// Opens an object.
+  public mutating func beginObject() { begin(UInt8(ascii: "{")) }
+  /// Closes an object.
+  public mutating func endObject() { end(UInt8(ascii: "}")) }
+  /// Opens an array.
+  public mutating func beginArray() { begin(UInt8(ascii: "[")) }
+  /// Closes an array.
+  public mutating func endArray() { end(UInt8(ascii: "]")) }
+
+  /// Writes a member's name, which must need no escapes; its value comes next.
+  public mutating func name(_ name: StaticString) {
+    if needsComma { bytes.append(UInt8(ascii: ",")) }
+    bytes.append(UInt8(ascii: "\""))
+    name.withUTF8Buffer { bytes.append(contentsOf: $0) }
+    bytes.append(UInt8(ascii: "\""))
+    bytes.append(UInt8(ascii: ":"))
+    needsComma = false
+  }
+
+  /// Writes a string.
+  public mutating func string(_ text: String) {
+    separate()
+    bytes.appendJSONString(text)
+  }
+
+  /// Writes an integer.
+  public mutating func integer(_ value: Int64) {
+    separate()
+    bytes.appendDecimal(value)
+  }
+
+  /// Writes `true` or `false`.
+  public mutating func boolean(_ value: Bool) {
+    literal(value ? "true" : "false")
+  }
+
+  /// Writes `null`.
+  public mutating func null() {
+    literal("null")
+  }
+
+  /// Writes a value that is JSON already.
+  public mutating func json(_ text: JSONText) {
+    separate()
+    bytes.append(contentsOf: text.utf8)
+  }
+
+  /// Writes a point in time as a string (RFC 3339, UTC, with milliseconds or, where they are needed, microseconds).
+  public mutating func timestamp(_ timestamp: Timestamp) {
+    separate()
+    bytes.append(UInt8(ascii: "\""))
+    bytes.appendRFC3339(timestamp)
+    bytes.append(UInt8(ascii: "\""))
+  }
+
+  /// Writes a UUID as a string in lower case.
+  public mutating func uuid(_ uuid: UUID) {
+    separate()
+    bytes.append(UInt8(ascii: "\""))
+    bytes.appendUUID(uuid)
+    bytes.append(UInt8(ascii: "\""))
+  }
+
+  private mutating func literal(_ text: StaticString) {
+    separate()
+    text.withUTF8Buffer { bytes.append(contentsOf: $0) }
+  }
+
+  private mutating func begin(_ bracket: UInt8) {
+    separate()
+    bytes.append(bracket)
+    needsComma = false
+  }
+
+  private mutating func end(_ bracket: UInt8) {
+    bytes.append(bracket)
+    needsComma = true
+  }
+
+  private mutating func separate() {
+    if needsComma { bytes.append(UInt8(ascii: ",")) }
+    needsComma = true
+  }
+}
+
+extension JSONWriter {
+  /// Writes a member that is a string or null.
+  public mutating func member(_ name: StaticString, _ text: String?) {
+    self.name(name)
+    if let text { string(text) } else { null() }
+  }
+
+  /// Writes a member that is a point in time or null.
+  public mutating func member(_ name: StaticString, _ timestamp: Timestamp?) {
+    self.name(name)
+    if let timestamp { self.timestamp(timestamp) } else { null() }
+  }
+
+  /// Writes a member that is an integer or null.
+  public mutating func member(_ name: StaticString, _ value: Int64?) {
+    self.name(name)
+    if let value { integer(value) } else { null() }
+  }
+
+  /// Writes a member that is JSON already, or null.
+  public mutating func member(_ name: StaticString, _ text: JSONText?) {
+    self.name(name)
+    if let text { json(text) } else { null() }
+  }
+}

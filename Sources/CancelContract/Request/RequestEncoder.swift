@@ -1,0 +1,64 @@
+/// Writes requests as records, for `cancel-worker request`, the demo and tests.
+///
+/// Members that are absent are left out; the order's number is the key.
+public struct RequestEncoder: Sendable {
+  /// How the request is wrapped.
+  public enum Format: Hashable, Sendable {
+    /// Plain JSON.
+    case plain
+    /// CloudEvents 1.0 in binary mode, from this `source` (a URI reference).
+    case cloudEvent(source: String)
+  }
+
+  private let headers: EventHeaders?
+
+  /// An encoder for that format.
+  public init(_ format: Format) {
+    switch format {
+    case .plain: headers = nil
+    case .cloudEvent(let source): headers = EventHeaders(type: .request, source: source)
+    }
+  }
+
+  /// The request's record.
+  ///
+  /// - Parameters:
+  ///   - request: The request; its `cancelID` is the CloudEvent's id too.
+  ///   - time: When the event arises.
+  ///   - further: Further headers, such as `correlation-id` and `traceparent`.
+  public func encode(_ request: CancelRequest, at time: Timestamp, headers further: [RecordHeader] = [])
+    -> OutgoingRecord
+  {
+    let own = headers?.headers(id: Array(request.cancelID.utf8), time: time, subject: request.orderID, echoing: further)
+    return OutgoingRecord(
+      key: Array(request.orderID.description.utf8),
+      value: value(of: request),
+      headers: own ?? [RecordHeader(HeaderName.contentType, "application/json")] + further
+    )
+  }
+
+  private func value(of request: CancelRequest) -> [UInt8] {
+    var writer = JSONWriter(capacity: 384 + (request.context?.utf8.count ?? 0))
+    writer.beginObject()
+    writer.member("cancelId", request.cancelID)
+    writer.member("orderId", request.orderID.value)
+    if let account = request.account { writer.member("account", account.description) }
+    writer.member("priority", request.priority.name)
+    if let reason = request.reason { writer.member("reason", reason) }
+    if let origin = request.origin {
+      writer.name("origin")
+      writer.beginObject()
+      if let system = origin.system { writer.member("system", system) }
+      if let actor = origin.actor { writer.member("actor", actor) }
+      if let algorithm = origin.algorithm { writer.member("algorithm", algorithm) }
+      if let desk = origin.desk { writer.member("desk", desk) }
+      writer.endObject()
+    }
+    if let campaignID = request.campaignID { writer.member("campaignId", campaignID) }
+    if let decidedAt = request.decidedAt { writer.member("decidedAt", decidedAt) }
+    if let deadline = request.deadline { writer.member("deadline", deadline) }
+    if let context = request.context { writer.member("context", context) }
+    writer.endObject()
+    return writer.bytes
+  }
+}

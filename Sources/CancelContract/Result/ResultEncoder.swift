@@ -1,0 +1,90 @@
+/// Writes results as records: CloudEvents 1.0 in binary mode.
+///
+/// The value has every member, null where there is nothing to say. The event's id is `EventIdentity.result(of:)`.
+public struct ResultEncoder: Sendable {
+  private let headers: EventHeaders
+  private let worker: JSONText
+
+  /// An encoder for the events of one worker.
+  ///
+  /// - Parameters:
+  ///   - worker: Who answers.
+  ///   - eventSource: The CloudEvents `source`, a URI reference.
+  public init(worker: WorkerIdentity, eventSource: String) {
+    headers = EventHeaders(type: .result, source: eventSource)
+    self.worker = worker.json
+  }
+
+  /// The result's record, with the request's key.
+  public func encode(_ result: CancelResult) -> OutgoingRecord {
+    OutgoingRecord(
+      key: result.key,
+      value: value(of: result),
+      headers: headers.headers(
+        id: EventIdentity.result(of: result.source).lowercaseUTF8,
+        time: result.stages.answered,
+        subject: result.orderID,
+        echoing: result.echoedHeaders
+      )
+    )
+  }
+
+  private func value(of result: CancelResult) -> [UInt8] {
+    let variable = (result.context?.utf8.count ?? 0) + (result.problem?.json.utf8.count ?? 0)
+    var writer = JSONWriter(capacity: 896 + variable)
+    writer.beginObject()
+    writer.member("cancelId", result.cancelID)
+    writer.member("orderId", result.orderID?.value)
+    writer.member("account", result.account?.description)
+    writer.member("outcome", result.outcome.name)
+    writer.member("token", result.token)
+    writer.member("problem", result.problem?.json)
+    writer.member("httpStatus", result.httpStatus.map(Int64.init))
+    writer.member("attempts", Int64(result.attempts))
+    writer.name("requestIds")
+    writer.beginArray()
+    for id in result.requestIDs { writer.uuid(id) }
+    writer.endArray()
+    writer.name("deduplicated")
+    writer.boolean(result.deduplicated)
+    writer.member("duplicateOf", result.duplicateOf)
+    writer.member("campaignId", result.campaignID)
+    writer.member("context", result.context)
+    writer.member("source", result.source)
+    writer.name("timestamps")
+    writer.beginObject()
+    writer.member("decided", result.stages.decided)
+    writer.member("produced", result.stages.produced)
+    writer.member("received", result.stages.received)
+    writer.member("firstSent", result.stages.firstSent)
+    writer.member("answered", result.stages.answered)
+    writer.endObject()
+    writer.member("worker", worker)
+    writer.endObject()
+    return writer.bytes
+  }
+}
+
+extension WorkerIdentity {
+  /// The object that events carry.
+  var json: JSONText {
+    var writer = JSONWriter(capacity: 96)
+    writer.beginObject()
+    writer.member("instance", instance)
+    writer.member("version", version)
+    writer.endObject()
+    return JSONText(wellFormed: writer.bytes)
+  }
+}
+
+extension JSONWriter {
+  /// Writes a member with a record's coordinates.
+  mutating func member(_ name: StaticString, _ source: SourceCoordinates) {
+    self.name(name)
+    beginObject()
+    member("topic", source.topic)
+    member("partition", Int64(source.partition))
+    member("offset", source.offset)
+    endObject()
+  }
+}

@@ -1,0 +1,78 @@
+import Foundation
+import Yams
+
+/// A configuration file, flattened: each value as text under its key, with the line on which it stands.
+///
+/// JSON is read as the YAML that it is. Numbers and truth values stay the text they were written as.
+struct ConfigurationFile: Sendable {
+  struct Entry: Sendable {
+    var texts: [String]
+    var isList: Bool
+    var line: Int
+  }
+
+  let path: String
+  private(set) var entries: [String: Entry] = [:]
+  private(set) var properties: [String: Entry] = [:]
+  private(set) var faults: [ConfigurationError.Fault] = []
+
+  static let propertiesKey = "kafka.properties"
+
+  init(path: String) throws(ConfigurationError) {
+    self.path = path
+    let text: String
+    do {
+      text = try String(contentsOfFile: path, encoding: .utf8)
+    } catch {
+      throw ConfigurationError(faults: [.init(key: path, message: "the file can't be read: \(error.localizedDescription)")])
+    }
+    let node: Node?
+    do {
+      node = try Yams.compose(yaml: text)
+    } catch {
+      throw ConfigurationError(faults: [.init(key: path, message: "the file is not well-formed YAML or JSON: \(error)")])
+    }
+    guard let node, node != Node("") else { return }
+    guard case .mapping(let mapping) = node else {
+      throw ConfigurationError(faults: [.init(key: path, message: "the file is not a mapping of keys to values")])
+    }
+    flatten(mapping, under: "")
+  }
+
+  private mutating func flatten(_ mapping: Node.Mapping, under prefix: String) {
+    for (keyNode, value) in mapping {
+      guard let name = keyNode.string else {
+        faults.append(.init(key: prefix, message: "a key is not a text", origin: origin(keyNode)))
+        continue
+      }
+      let key = prefix.isEmpty ? name : "\(prefix).\(name)"
+      switch value {
+      case .mapping(let inner):
+        flatten(inner, under: key)
+      case .sequence(let sequence):
+        let texts = sequence.compactMap(\.scalar?.string)
+        if texts.count != sequence.count {
+          faults.append(.init(key: key, message: "the list holds something that is not a text", origin: origin(value)))
+        }
+        keep(Entry(texts: texts, isList: true, line: value.mark?.line ?? 0), under: key)
+      case .scalar(let scalar):
+        if scalar.string == "null" || scalar.string == "~" || scalar.string.isEmpty { continue }
+        keep(Entry(texts: [scalar.string], isList: false, line: value.mark?.line ?? 0), under: key)
+      case .alias:
+        faults.append(.init(key: key, message: "aliases are not read: write the value itself", origin: origin(value)))
+      }
+    }
+  }
+
+  private mutating func keep(_ entry: Entry, under key: String) {
+    if key.hasPrefix(ConfigurationFile.propertiesKey + ".") {
+      properties[String(key.dropFirst(ConfigurationFile.propertiesKey.count + 1))] = entry
+    } else {
+      entries[key] = entry
+    }
+  }
+
+  private func origin(_ node: Node) -> String? {
+    node.mark.map { "\(path), line \($0.line)" }
+  }
+}

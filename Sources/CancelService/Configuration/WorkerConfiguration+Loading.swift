@@ -1,0 +1,119 @@
+import CancelCore
+import Foundation
+import Kafka
+
+extension WorkerConfiguration {
+  /// Reads the configuration: a YAML or JSON file, where one is named, overridden by environment variables.
+  ///
+  /// - Throws: ``ConfigurationError`` with every fault at once.
+  public static func load(path: String?, environment: [String: String]) throws(ConfigurationError) -> WorkerConfiguration {
+    let file = try path.map { (path) throws(ConfigurationError) in try ConfigurationFile(path: path) }
+    var values = ConfigurationValues(file: file, environment: environment)
+    var configuration = WorkerConfiguration()
+    configuration.readSections(&values)
+    configuration.readProperties(&values, file: file, environment: environment)
+    for fault in file?.faults ?? [] { values.add(fault) }
+    configuration.reportUnknownKeys(&values, file: file)
+    configuration.checkTogether(&values)
+    guard values.faults.isEmpty else { throw ConfigurationError(faults: values.faults) }
+    return configuration
+  }
+
+  private mutating func readSections(_ values: inout ConfigurationValues) {
+    values.read("kafka.bootstrapServers", into: &kafka.bootstrapServers)
+    values.read("consumer.groupID", into: &consumer.groupID)
+    worker.instanceID = ProcessInfo.processInfo.hostName
+    values.read("worker.instanceID", into: &worker.instanceID)
+    values.read("topics.requests", into: &topics.names.requests)
+    values.read("topics.results", into: &topics.names.results)
+    values.read("topics.ledger", into: &topics.names.ledger)
+    values.read("topics.deadLetters", into: &topics.names.deadLetters)
+    values.read("topics.progress", into: &topics.names.progress)
+    values.read("topics.partitions", into: &topics.partitions, in: 1...100_000)
+    values.read("topics.replicationFactor", into: &topics.replicationFactor, in: -1...100)
+    values.read(
+      "delivery.guarantee", into: &delivery.guarantee,
+      from: ["exactlyOnce": .exactlyOnce, "atLeastOnce": .atLeastOnce])
+    values.read("dedup.acceptedWindow", into: &dedup.acceptedWindow, atLeast: .zero)
+    values.read("dedup.rejectedWindow", into: &dedup.rejectedWindow, atLeast: .zero)
+    values.read("api.baseURL", into: &api.baseURL)
+    values.read("api.timeout", into: &api.timeout, atLeast: .milliseconds(1))
+    values.read("api.connections", into: &api.connections, in: 1...10_000)
+    values.read("api.realPath", into: &api.realPath)
+    values.read("api.demoPath", into: &api.demoPath)
+    values.read("api.allowPlaintext", into: &api.allowPlaintext)
+    values.read("api.caFile", into: &api.caFile)
+    values.read("accounts.file", into: &accounts.file)
+    values.read("accounts.default", into: &accounts.defaultAccount)
+    values.read("quota.calls", into: &quota.calls, in: 0...1_000_000)
+    values.read("quota.window", into: &quota.window, atLeast: .milliseconds(1))
+    values.read("quota.reservedForKillSwitch", into: &quota.reservedForKillSwitch, in: 0...1_000_000)
+    readBehaviour(&values)
+  }
+
+  private mutating func readBehaviour(_ values: inout ConfigurationValues) {
+    values.read("request.routineDeadline", into: &request.routineDeadline, atLeast: .milliseconds(1))
+    values.read("request.killSwitchDeadline", into: &request.killSwitchDeadline, atLeast: .milliseconds(1))
+    values.read("request.maxPending", into: &request.maxPending, in: 1...100_000_000)
+    values.read("request.maxBytes", into: &request.maxBytes, in: 64...16_777_216)
+    values.read("request.echoHeaders", into: &request.echoHeaders, expecting: "a list of header names") { text in
+      text.split(separator: ",").map { $0.trimmingCharacters(in: .whitespaces) }
+    }
+    values.read("progress.after", into: &progress.after, expecting: "a duration such as 5s, or 'off'") { text in
+      text == "off" ? .some(nil) : Duration(configured: text).map { .some($0) }
+    }
+    values.read("breaker.mode", into: &breaker.mode, from: ["failFast": .failFast, "hold": .hold])
+    values.read("admin.host", into: &admin.host)
+    values.read("admin.port", into: &admin.port, in: 0...65_535)
+    let levels = ["trace", "debug", "info", "notice", "warning", "error", "critical"]
+    values.read("log.level", into: &log.level, from: Dictionary(uniqueKeysWithValues: levels.map { ($0, $0) }))
+    values.read("log.format", into: &log.format, from: ["text": "text", "json": "json"])
+    values.read("shutdown.drainTimeout", into: &shutdown.drainTimeout, atLeast: .zero)
+    values.read("metrics.accountLabels", into: &metrics.accountLabels)
+  }
+
+  private func reportUnknownKeys(_ values: inout ConfigurationValues, file: ConfigurationFile?) {
+    guard let file else { return }
+    let nearest = NearestKey(known: values.known.sorted())
+    for (key, entry) in file.entries.sorted(by: { $0.key < $1.key }) where !values.known.contains(key) {
+      let hint = nearest.suggestion(for: key).map { ": did you mean '\($0)'?" } ?? ": take it out"
+      values.add(.init(key: key, message: "no such key\(hint)", origin: "\(file.path), line \(entry.line)"))
+    }
+  }
+
+  /// The rules between values.
+  private func checkTogether(_ values: inout ConfigurationValues) {
+    if kafka.bootstrapServers.isEmpty {
+      values.fault("kafka.bootstrapServers", "is required: give the brokers as host:port, separated by commas")
+    }
+    if quota.calls > 0 && quota.reservedForKillSwitch >= quota.calls {
+      values.fault(
+        "quota.reservedForKillSwitch", "must be less than quota.calls (\(quota.calls)), or routine requests never go")
+    }
+    let names = topics.names
+    let all = [
+      ("topics.requests", names.requests), ("topics.results", names.results), ("topics.ledger", names.ledger),
+      ("topics.deadLetters", names.deadLetters), ("topics.progress", names.progress),
+    ]
+    for (index, (key, name)) in all.enumerated() {
+      if let (other, _) = all[..<index].first(where: { $0.1 == name }) {
+        values.fault(key, "is the same topic as \(other): each needs its own")
+      }
+      if !WorkerConfiguration.isTopicName(name) {
+        values.fault(key, "'\(name.prefix(80))' is not a topic's name: up to 249 letters, digits, '.', '_' and '-'")
+      }
+    }
+    for (key, value) in [("consumer.groupID", consumer.groupID), ("worker.instanceID", worker.instanceID)]
+    where value.isEmpty || value.utf8.count > 200 || !value.utf8.allSatisfy({ (0x21...0x7E).contains($0) }) {
+      values.fault(key, "must be 1 to 200 printable characters without blanks")
+    }
+  }
+
+  private static func isTopicName(_ name: String) -> Bool {
+    !name.isEmpty && name.utf8.count <= 249 && name != "." && name != ".."
+      && name.utf8.allSatisfy { byte in
+        (0x30...0x39).contains(byte) || (0x41...0x5A).contains(byte) || (0x61...0x7A).contains(byte)
+          || byte == 0x2E || byte == 0x5F || byte == 0x2D
+      }
+  }
+}

@@ -1,0 +1,90 @@
+import CancelContract
+import Foundation
+import Logging
+
+/// Writes log lines to standard error: text for people, or JSON for machines.
+public struct WorkerLogHandler: LogHandler {
+  /// The form of a line.
+  public enum Format: String, Sendable {
+    /// `time level message key=value …`
+    case text
+    /// One JSON object with `time`, `level`, `logger`, `message` and the metadata.
+    case json
+  }
+
+  /// The least severe level that is written.
+  public var logLevel = Logger.Level.info
+  /// What every line carries.
+  public var metadata = Logger.Metadata()
+  private let label: String
+  private let format: Format
+  private let write: @Sendable (String) -> Void
+
+  /// A handler that writes whole lines with `write`.
+  public init(
+    label: String, format: Format, level: Logger.Level,
+    write: @escaping @Sendable (String) -> Void = WorkerLogHandler.writeToStandardError
+  ) {
+    self.label = label
+    self.format = format
+    self.logLevel = level
+    self.write = write
+  }
+
+  /// Writes to standard error in one piece.
+  public static let writeToStandardError: @Sendable (String) -> Void = { line in
+    FileHandle.standardError.write(Data(line.utf8))
+  }
+
+  /// One entry of ``metadata``.
+  public subscript(metadataKey key: String) -> Logger.Metadata.Value? {
+    get { metadata[key] }
+    set { metadata[key] = newValue }
+  }
+
+  /// Writes one line.
+  public func log(event: LogEvent) {
+    let merged = metadata.merging(event.metadata ?? [:]) { _, own in own }
+    let pairs = merged.map { ($0.key, "\($0.value)") }.sorted { $0.0 < $1.0 }
+    let time = Date().formatted(.iso8601.time(includingFractionalSeconds: true))
+    switch format {
+    case .text:
+      let details = pairs.map { " \($0.0)=\(WorkerLogHandler.quoted($0.1))" }.joined()
+      let level = event.level.rawValue.uppercased()
+      write("\(time) \(level) \(WorkerLogHandler.escaped(event.message.description))\(details)\n")
+    case .json:
+      var members = [("time", time), ("level", event.level.rawValue), ("logger", label)]
+      members.append(("message", event.message.description))
+      members += pairs.filter { pair in !members.contains { $0.0 == pair.0 } }
+      let body = members.map { "\(WorkerLogHandler.jsonText($0.0)):\(WorkerLogHandler.jsonText($0.1))" }
+      write("{\(body.joined(separator: ","))}\n")
+    }
+  }
+
+  private static func quoted(_ text: String) -> String {
+    let plain = text.utf8.allSatisfy { $0 > 0x20 && $0 < 0x7F && $0 != 0x22 && $0 != 0x3D && $0 != 0x5C }
+    return plain && !text.isEmpty ? text : jsonText(text)
+  }
+
+  /// A line stays a line, whatever was put into it.
+  private static func escaped(_ text: String) -> String {
+    text.utf8.allSatisfy({ $0 >= 0x20 && $0 != 0x7F }) ? text : jsonText(text)
+  }
+
+  private static func jsonText(_ text: String) -> String {
+    var quoted = "\""
+    for scalar in text.unicodeScalars {
+      switch scalar {
+      case "\"": quoted += "\\\""
+      case "\\": quoted += "\\\\"
+      case "\n": quoted += "\\n"
+      case "\r": quoted += "\\r"
+      case "\t": quoted += "\\t"
+      case _ where scalar.value < 0x20 || scalar.value == 0x7F || scalar.value == 0x2028 || scalar.value == 0x2029:
+        quoted += "\\u" + String(format: "%04x", scalar.value)
+      default: quoted.unicodeScalars.append(scalar)
+      }
+    }
+    return quoted + "\""
+  }
+}

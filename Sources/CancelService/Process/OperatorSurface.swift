@@ -1,0 +1,65 @@
+import CancelAPI
+import CancelContract
+import Logging
+import ServiceLifecycle
+import Synchronization
+
+/// What operators see of the worker: its metrics, its health, its live page, its log.
+public struct OperatorSurface: Sendable {
+  /// To be told of the worker's work.
+  public let observers: [any WorkerObserver]
+  private let configuration: AdminConfiguration
+  private let registry: PrometheusRegistry
+  private let feed = LiveFeed()
+  private let worker = WatchedWorker()
+  private let initial: WorkerSnapshot
+  private let environments: AccountEnvironments
+
+  /// The surface of a worker that is still to be made.
+  public init(_ configuration: WorkerConfiguration, setup: WorkerSetup, logger: Logger) {
+    var admin = AdminConfiguration()
+    admin.host = configuration.admin.host
+    admin.port = configuration.admin.port
+    admin.accountLabels = configuration.metrics.accountLabels
+    self.configuration = admin
+    registry = PrometheusRegistry.forWorker()
+    environments = AccountEnvironments(setup.accounts)
+    let now = SteadyClock().now
+    initial = WorkerSnapshot(
+      takenAt: now, startedAt: now, version: setup.version, instance: setup.instanceID, state: .starting)
+    observers = [WorkerMetrics(factory: registry, environments: environments), feed]
+  }
+
+  /// Shows this worker from now on.
+  public func watch(_ worker: CancelWorkerService) {
+    self.worker.set(worker)
+  }
+
+  /// Knows these accounts from now on.
+  func replaceAccounts(with accounts: Accounts) {
+    environments.replace(with: accounts)
+  }
+
+  /// The admin server.
+  public func server(logger: Logger) -> AdminServer {
+    AdminServer(
+      configuration: configuration,
+      sources: AdminSources(
+        initialSnapshot: initial,
+        snapshot: { [worker, initial] in
+          await worker.get()?.snapshot(startedAt: initial.startedAt) ?? initial
+        },
+        heartbeat: { [worker] in await worker.get()?.heartbeat() ?? true },
+        registry: registry,
+        feed: feed),
+      logger: logger)
+  }
+}
+
+/// The worker that is shown, once there is one.
+private final class WatchedWorker: Sendable {
+  private let worker = Mutex<CancelWorkerService?>(nil)
+
+  func set(_ worker: CancelWorkerService) { self.worker.withLock { $0 = worker } }
+  func get() -> CancelWorkerService? { worker.withLock { $0 } }
+}

@@ -1,0 +1,57 @@
+import CancelAPI
+import CancelContract
+import Foundation
+import Logging
+import ServiceLifecycle
+import UnixSignals
+
+/// `cancel-worker run`: the worker with all that goes round it, until a signal ends it.
+public struct WorkerProcess {
+  private let configuration: WorkerConfiguration
+  private let environment: [String: String]
+
+  /// A process with this configuration.
+  public init(
+    _ configuration: WorkerConfiguration, environment: [String: String] = ProcessInfo.processInfo.environment
+  ) {
+    self.configuration = configuration
+    self.environment = environment
+  }
+
+  /// Runs until SIGTERM or SIGINT; a second one ends the process at once.
+  ///
+  /// - Throws: what the worker can't start or go on with; `ExitCode(for:)` gives the exit status.
+  public func run() async throws {
+    let logger = configuration.log.logger()
+    let source = AccountsSource(configuration, environment: environment)
+    let accounts = try source.load()
+    for warning in accounts.warnings { logger.warning("accounts", metadata: ["warning": "\(warning)"]) }
+    let setup = try configuration.setup(accounts: accounts.accounts)
+    let surface = OperatorSurface(configuration, setup: setup, logger: logger)
+    let worker = try CancelWorkerService(setup: setup, observers: surface.observers, logger: logger)
+    surface.watch(worker)
+    let group = ServiceGroup(
+      configuration: ServiceGroupConfiguration(
+        services: [
+          .init(service: SecondSignal()),
+          .init(service: surface.server(logger: logger)),
+          .init(service: AccountsReloader(source: source, initial: accounts, worker: worker, surface: surface, logger: logger)),
+          .init(service: worker, failureTerminationBehavior: .gracefullyShutdownGroup),
+        ],
+        gracefulShutdownSignals: [.sigterm, .sigint],
+        logger: logger))
+    try await group.run()
+  }
+}
+
+/// Ends the process at once when it is told a second time to stop: whatever holds the first stop up, nothing is lost
+/// that a crash would not lose.
+private struct SecondSignal: Service {
+  func run() async throws {
+    var signals = 0
+    for await _ in await UnixSignalsSequence(trapping: .sigterm, .sigint) {
+      signals += 1
+      if signals == 2 { _exit(130) }
+    }
+  }
+}

@@ -1,0 +1,114 @@
+import Kafka
+import Logging
+
+/// What the topics must look like: the ledger lies partition by partition beside the requests, and is compacted.
+public struct TopicLayout: Sendable {
+  private let names: TopicNames
+
+  /// The layout of these topics.
+  public init(_ names: TopicNames) {
+    self.names = names
+  }
+
+  /// All topics with their settings, for `topics create`.
+  public func specifications(partitions: Int, replicationFactor: Int) -> [KafkaTopicSpecification] {
+    let plain = [names.requests, names.results, names.deadLetters, names.progress].map {
+      KafkaTopicSpecification(
+        name: $0, partitions: partitions, replicationFactor: replicationFactor)
+    }
+    let ledger = KafkaTopicSpecification(
+      name: names.ledger, partitions: partitions, replicationFactor: replicationFactor,
+      configuration: ["cleanup.policy": "compact"])
+    return plain + [ledger]
+  }
+
+  /// What is wrong with the topics as they are; empty for nothing.
+  ///
+  /// - Throws: `KafkaError` where the broker can't be asked.
+  public func faults(_ admin: KafkaAdmin) async throws -> [TopicFault] {
+    let topics = try await partitions(admin)
+    var faults: [TopicFault] = []
+    for name in [names.requests, names.results, names.ledger, names.deadLetters] where topics[name] == nil {
+      faults.append(TopicFault(topic: name, kind: .missing))
+    }
+    if topics[names.progress] == nil { faults.append(TopicFault(topic: names.progress, kind: .progressMissing)) }
+    if let requests = topics[names.requests], let ledger = topics[names.ledger] {
+      if requests != ledger {
+        faults.append(TopicFault(topic: names.ledger, kind: .partitions(has: ledger, needs: requests)))
+      }
+      let policy = try await admin.topicConfiguration(names.ledger)["cleanup.policy"] ?? ""
+      if policy != "compact" { faults.append(TopicFault(topic: names.ledger, kind: .notCompacted(policy))) }
+    }
+    return faults
+  }
+
+  /// The number of partitions of each of the topics that exist.
+  ///
+  /// - Throws: `KafkaError` where the broker can't be asked.
+  public func partitions(_ admin: KafkaAdmin) async throws -> [String: Int] {
+    let described = try await admin.describeTopics(names.all)
+    return Dictionary(uniqueKeysWithValues: described.compactMap { topic in topic.partitions.map { (topic.name, $0) } })
+  }
+
+  func check(_ configuration: KafkaClientConfiguration, logger: Logger) async throws {
+    let admin = try KafkaAdmin(configuration: configuration, logger: logger)
+    let found: [TopicFault]
+    do {
+      found = try await faults(admin)
+    } catch {
+      await admin.close(timeout: .seconds(5))
+      throw error
+    }
+    await admin.close(timeout: .seconds(5))
+    for fault in found where !fault.kind.endsWorker {
+      logger.warning("topic", metadata: ["topic": "\(fault.topic)", "fault": "\(fault)"])
+    }
+    let fatal = found.filter(\.kind.endsWorker)
+    if !fatal.isEmpty { throw TopicsUnfit(faults: fatal) }
+  }
+}
+
+/// One thing that is wrong with a topic.
+public struct TopicFault: Hashable, Sendable, CustomStringConvertible {
+  /// What can be wrong.
+  public enum Kind: Hashable, Sendable {
+    /// There is no such topic.
+    case missing
+    /// There is no progress topic, which harms nothing.
+    case progressMissing
+    /// It has another number of partitions than the requests.
+    case partitions(has: Int, needs: Int)
+    /// Its records would be deleted by age or size.
+    case notCompacted(String)
+
+    var endsWorker: Bool { self != .progressMissing }
+  }
+
+  /// The topic.
+  public var topic: String
+  /// What is wrong with it.
+  public var kind: Kind
+
+  /// What is wrong, and the fix.
+  public var description: String {
+    switch kind {
+    case .missing:
+      "the topic '\(topic)' does not exist: create it, for example with 'cancel-worker topics create'"
+    case .progressMissing:
+      "the topic '\(topic)' does not exist: no progress events are published until it does"
+    case .partitions(let has, let needs):
+      "the topic '\(topic)' has \(has) partitions and the requests have \(needs): give it as many"
+    case .notCompacted(let policy):
+      "the topic '\(topic)' has cleanup.policy '\(policy)': set it to 'compact', or orders' states are lost"
+    }
+  }
+}
+
+/// Topics with which the worker can't keep its promises.
+public struct TopicsUnfit: Error, CustomStringConvertible {
+  /// What is wrong.
+  public var faults: [TopicFault]
+
+  /// Every fault.
+  public var description: String { faults.map(\.description).joined(separator: "; ") }
+}

@@ -1,0 +1,177 @@
+import CancelAPI
+import CancelContract
+import CancelCore
+import Kafka
+import Logging
+import NIOCore
+import NIOPosix
+import ServiceLifecycle
+
+/// The worker: from its start to its end it reads requests, cancels orders and publishes results.
+///
+/// A `Service`: it stops gracefully when its service group does. It ends by itself only by throwing what it can't go on
+/// with; the supervisor starts it again.
+public final class CancelWorkerService: Service {
+  private let setup: WorkerSetup
+  private let logger: Logger
+  private let group: MultiThreadedEventLoopGroup
+  private let client: any CancelClient
+  private let producer: KafkaProducer
+  private let loop: WorkerLoop
+  private let clock: SteadyClock
+  private let failures: AsyncStream<any Error>
+  /// Whether the worker does its job, and if not, why.
+  public let readiness = Readiness()
+
+  /// A worker that has not been started.
+  ///
+  /// - Throws: `CancelClientError` or `KafkaError` for a configuration that can't work.
+  public init(
+    setup: WorkerSetup, observers: [any WorkerObserver], logger: Logger
+  ) throws {
+    self.setup = setup
+    self.logger = logger
+    group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
+    clock = SteadyClock()
+    let isTransactional = setup.guarantee == .exactlyOnce
+    producer = try KafkaProducer(
+      configuration: setup.kafka, transactionalID: isTransactional ? setup.transactionalID : nil, logger: logger)
+    let records = BatchRecords(
+      topics: setup.topics,
+      encoder: ResultEncoder(
+        worker: WorkerIdentity(instance: setup.instanceID, version: setup.version), eventSource: setup.eventSource))
+    let notifier = setup.policy.progressAfter == nil ? nil : try ProgressPublisher(setup: setup, logger: logger)
+    // The client comes last: it must be shut down once it exists, so nothing may throw after it.
+    var api = setup.api
+    api.version = setup.version
+    client = try NIOCancelClient(configuration: api, eventLoopGroup: group, logger: logger)
+    let (failures, failed) = AsyncStream.makeStream(of: (any Error).self, bufferingPolicy: .bufferingOldest(1))
+    self.failures = failures
+    loop = WorkerLoop(
+      eventLoop: group.next(),
+      settings: WorkerLoop.Settings(
+        requestsTopic: setup.topics.requests, policy: setup.policy, defaultAccount: setup.defaultAccount, maxPending: setup.maxPending,
+        drainTimeout: setup.drainTimeout),
+      accounts: setup.accounts,
+      clock: clock,
+      client: client,
+      publisher: isTransactional
+        ? TransactionalPublisher(producer: producer, records: records)
+        : FlushingPublisher(producer: producer, records: records),
+      notifier: notifier,
+      observers: observers + [readiness],
+      logger: logger,
+      onFailure: { error in failed.yield(error) }
+    )
+  }
+
+  /// Runs until the service group shuts down.
+  ///
+  /// - Throws: what the worker can't go on with: a fenced producer, an unreadable ledger, topics that don't fit.
+  public func run() async throws {
+    let stop = StopSignal()
+    try await withGracefulShutdownHandler {
+      do {
+        try await work(until: stop)
+        await close()
+      } catch {
+        await close()
+        throw error
+      }
+    } onGracefulShutdown: {
+      stop.send()
+    }
+  }
+
+  /// Takes `accounts` as all that are configured; requests that wait for one that is gone are answered `failed`.
+  public func replaceAccounts(with accounts: Accounts) async {
+    await loop.replaceAccounts(with: accounts)
+  }
+
+  /// The worker as it is now.
+  func snapshot(startedAt: Timestamp) async -> WorkerSnapshot {
+    await loop.snapshot(
+      startedAt: startedAt, instance: setup.instanceID, version: setup.version, missing: readiness.missing)
+  }
+
+  /// Whether the worker's loop turns: it answers.
+  func heartbeat() async -> Bool {
+    await loop.isTurning
+  }
+
+  private func work(until stop: StopSignal) async throws {
+    readiness.wait(for: .broker)
+    try await start(stop)
+    guard !stop.isSent else { return }
+    let handler = RebalanceHandler(
+      loop: loop,
+      decoder: RequestDecoder(echoedHeaderNames: setup.echoedHeaders, maximumBytes: setup.maximumRequestBytes),
+      restorer: LedgerRestorer(configuration: setup.kafka, topic: setup.topics.ledger, logger: logger),
+      clock: clock,
+      logger: logger,
+      revokeTimeout: setup.drainTimeout * 2 + .seconds(5))
+    let consumer = KafkaConsumer(
+      configuration: setup.kafka, groupID: setup.groupID, groupInstanceID: setup.instanceID,
+      topics: [setup.topics.requests], handler: handler, logger: logger, maxOutstanding: 20_000)
+    await loop.attach(consumer)
+    try consumer.start()
+    readiness.wait(for: .assignment)
+    logger.info("worker started", metadata: ["instance": "\(setup.instanceID)", "group": "\(setup.groupID)"])
+
+    let failure = await firstFailure(or: stop)
+    readiness.wait(for: .stop)
+    if failure == nil {
+      logger.info("stopping: calls in flight may finish")
+      if await !loop.drain() { logger.warning("the drain ran out of time; what is open stays in the ledger") }
+    }
+    await consumer.close(timeout: .seconds(10))
+    if let failure { throw failure }
+    if let late = await loop.failure { throw late }
+  }
+
+  /// Checks the topics and gets the producer ready, for as long as it takes: the broker may come later than the worker.
+  private func start(_ stop: StopSignal) async throws {
+    var failures = 0
+    while !stop.isSent {
+      do {
+        if setup.checksTopics { try await TopicLayout(setup.topics).check(setup.kafka, logger: logger) }
+        if setup.guarantee == .exactlyOnce {
+          try await producer.initTransactions(timeout: .seconds(10))
+          try await warmUp()
+        }
+        return
+      } catch let error as KafkaError where error.isRetriable && !error.isFatal {
+        failures += 1
+        logger.warning("the broker is not ready; trying again", metadata: ["error": "\(error)"])
+        await stop.wait(atMost: min(.seconds(10), .milliseconds(250) * (1 << min(failures, 6))))
+      }
+    }
+  }
+
+  /// A producer's first transaction takes most of a second: it is spent before the first request comes.
+  private func warmUp() async throws {
+    let topic = setup.topics.ledger
+    try await producer.transact(offsets: [:], consumer: nil) { sink in
+      try sink.send(topic: topic, partition: 0, key: Array("warm-up".utf8), value: nil)
+    }
+  }
+
+  private func firstFailure(or stop: StopSignal) async -> (any Error)? {
+    await withTaskGroup(of: (any Error)?.self) { group in
+      group.addTask { await self.failures.first { _ in true } }
+      group.addTask {
+        await stop.wait()
+        return nil
+      }
+      let first = await group.next() ?? nil
+      group.cancelAll()
+      return first
+    }
+  }
+
+  private func close() async {
+    await producer.close(timeout: .seconds(5))
+    await client.shutdown()
+    try? await group.shutdownGracefully()
+  }
+}

@@ -1,0 +1,198 @@
+import Foundation
+import Synchronization
+
+/// Everything the simulated API knows: orders, quotas, faults, and the calls that came.
+public final class SimulatorState: Sendable {
+  private struct State {
+    var configuration: SimulatorConfiguration
+    var random: FaultGenerator
+    var quotas: [String: QuotaLog] = [:]
+    var tokens: [Int64: String] = [:]
+    var cancels: [Int64: Int] = [:]
+    var callsPerOrder: [Int64: Int] = [:]
+    var statuses: [Int: Int] = [:]
+    var calls: [SimulatedCall] = []
+    var total = 0
+    var requestIDs: Set<String> = []
+    var waiters: [(calls: Int, resume: CheckedContinuation<Void, Never>)] = []
+  }
+
+  private let state: Mutex<State>
+
+  init(_ configuration: SimulatorConfiguration) {
+    state = Mutex(State(configuration: configuration, random: FaultGenerator(seed: configuration.seed)))
+  }
+
+  /// The behaviour in force.
+  public var configuration: SimulatorConfiguration {
+    state.withLock { $0.configuration }
+  }
+
+  /// Changes the behaviour from the next call on.
+  public func configure(_ change: @Sendable (inout SimulatorConfiguration) -> Void) {
+    state.withLock { change(&$0.configuration) }
+  }
+
+  /// Calls that came in, by status; 0 for those that were given no answer.
+  public var statuses: [Int: Int] { state.withLock { $0.statuses } }
+
+  /// Calls that came in.
+  public var totalCalls: Int { state.withLock { $0.total } }
+
+  /// Calls for each order that got past the checks and the quota.
+  public var callsPerOrder: [Int64: Int] { state.withLock { $0.callsPerOrder } }
+
+  /// The calls that came in, oldest first, as far back as they are kept.
+  public var calls: [SimulatedCall] { state.withLock { $0.calls } }
+
+  /// Waits until at least `calls` calls have come in.
+  public func waitForCalls(_ calls: Int) async {
+    await withCheckedContinuation { continuation in
+      let isMet = state.withLock { state in
+        if state.total >= calls { return true }
+        state.waiters.append((calls, continuation))
+        return false
+      }
+      if isMet { continuation.resume() }
+    }
+  }
+
+  /// Decides what a call is answered, and counts it.
+  func answer(_ call: IncomingCall) -> SimulatedAnswer {
+    let now = ContinuousClock.now
+    let (answer, met) = state.withLock { state in
+      let answer = SimulatorState.decide(call, &state, now)
+      state.total += 1
+      let status = answer.kind == .respond ? answer.status : 0
+      state.statuses[status, default: 0] += 1
+      if state.calls.count >= state.configuration.mostCallsKept {
+        state.calls.removeFirst(state.configuration.mostCallsKept / 2)
+      }
+      state.calls.append(
+        SimulatedCall(
+          order: call.order, userKey: call.userKey ?? call.bearer ?? "", arrivedAt: now, status: status,
+          environment: call.environment))
+      let total = state.total
+      let met = state.waiters.filter { $0.calls <= total }
+      state.waiters.removeAll { $0.calls <= total }
+      return (answer, met)
+    }
+    for waiter in met { waiter.resume.resume() }
+    return answer
+  }
+
+  private static func decide(_ call: IncomingCall, _ state: inout State, _ now: ContinuousClock.Instant)
+    -> SimulatedAnswer
+  {
+    let configuration = state.configuration
+    if let refusal = call.refusal(configuration) { return refusal }
+    guard let requestID = call.requestID, state.requestIDs.insert(requestID).inserted else {
+      return .problem(400, "Bad Request", "The x-request-id was used before.")
+    }
+    if state.requestIDs.count > 1_000_000 { state.requestIDs = [requestID] }
+    let key = call.userKey ?? call.bearer ?? ""
+    var headers: [(String, String)] = []
+    if configuration.quota > 0 {
+      let verdict = state.quotas[key, default: QuotaLog()].take(
+        at: now, limit: configuration.quota, window: configuration.window)
+      headers = verdict.headers(configuration)
+      if !verdict.isAllowed {
+        var refusal = SimulatedAnswer.problem(429, "Too Many Requests", "The quota of the user key is used up.")
+        refusal.headers += headers
+        return refusal
+      }
+    }
+    guard let order = call.order else {
+      return .problem(400, "Bad Request", "The order id is not a positive 64-bit integer.", headers)
+    }
+    state.callsPerOrder[order, default: 0] += 1
+    var answer = faulty(configuration.faults, order, &state) ?? accept(order, &state)
+    answer.headers += headers
+    let faults = configuration.faults
+    answer.delay = faults.delay + faults.jitter * state.random.fraction()
+    return answer
+  }
+
+  private static func faulty(_ faults: SimulatorConfiguration.Faults, _ order: Int64, _ state: inout State)
+    -> SimulatedAnswer?
+  {
+    var draw = state.random.fraction()
+    func meets(_ rate: Double) -> Bool {
+      defer { draw -= rate }
+      return draw >= 0 && draw < rate
+    }
+    if meets(faults.serverErrorRate) { return SimulatedAnswer(status: 500) }
+    if meets(faults.unavailableRate) { return SimulatedAnswer(status: 503) }
+    if meets(faults.lostAnswerRate) {
+      var answer = accept(order, &state)
+      answer.kind = .drop
+      return answer
+    }
+    if meets(faults.hangRate) { return SimulatedAnswer(kind: .hang, status: 0) }
+    if meets(faults.garbageRate) {
+      return SimulatedAnswer(status: 200, headers: [("content-type", "text/html")], body: "<html>oops</html>")
+    }
+    return nil
+  }
+
+  /// Cancels an order: those whose number ends in 404 don't exist, those in 400 are filled already.
+  private static func accept(_ order: Int64, _ state: inout State) -> SimulatedAnswer {
+    switch order % 1000 {
+    case 404: return .problem(404, "Not Found", "There is no order \(order).")
+    case 400: return .problem(400, "Bad Request", "The order \(order) was filled already.")
+    default: break
+    }
+    state.cancels[order, default: 0] += 1
+    let token = state.tokens[order] ?? UUID().uuidString.lowercased()
+    state.tokens[order] = token
+    let body = state.configuration.givesToken ? "{\"token\":\"\(token)\"}" : "{}"
+    return SimulatedAnswer(status: 200, headers: [("content-type", "application/json")], body: body)
+  }
+}
+
+extension SimulatedAnswer {
+  static func problem(_ status: Int, _ title: String, _ detail: String, _ headers: [(String, String)] = [])
+    -> SimulatedAnswer
+  {
+    let body =
+      "{\"type\":\"https://tools.ietf.org/html/rfc9110\",\"title\":\"\(title)\",\"status\":\(status),"
+      + "\"detail\":\"\(detail)\",\"traceId\":\"00-simulated\"}"
+    return SimulatedAnswer(
+      status: status, headers: [("content-type", "application/json")] + headers.map { ($0.0, $0.1) }, body: body)
+  }
+}
+
+extension QuotaLog.Verdict {
+  fileprivate func headers(_ configuration: SimulatorConfiguration) -> [(String, String)] {
+    let seconds = Int(reset.components.seconds) + (reset.components.attoseconds > 0 ? 1 : 0)
+    let prefix: String
+    switch configuration.quotaHeaders {
+    case .prefixed: prefix = "x-ratelimit"
+    case .plain: prefix = "ratelimit"
+    case .none: return []
+    }
+    var headers = [
+      ("\(prefix)-limit", "\(configuration.quota)"), ("\(prefix)-remaining", "\(remaining)"),
+      ("\(prefix)-reset", "\(seconds)"),
+    ]
+    if !isAllowed { headers.append(("retry-after", "\(max(1, seconds))")) }
+    return headers
+  }
+}
+
+/// A seeded generator for faults.
+struct FaultGenerator: RandomNumberGenerator {
+  private var state: UInt64
+
+  init(seed: UInt64) {
+    state = seed &+ 0x9E37_79B9_7F4A_7C15
+  }
+
+  mutating func next() -> UInt64 {
+    state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
+    return (state ^ (state >> 29)) &* 0xBF58_476D_1CE4_E5B9
+  }
+
+  /// A number from 0 up to 1.
+  mutating func fraction() -> Double { Double.random(in: 0..<1, using: &self) }
+}

@@ -1,0 +1,97 @@
+import CRdkafka
+
+/// What a client wants to hear of from librdkafka.
+///
+/// A group's member hears it on the thread that polls, every other client on librdkafka's background thread.
+protocol ClientCallbacks: AnyObject, Sendable {
+  /// The client as a whole met an error; a fatal one is the last.
+  func clientFailed(_ error: KafkaError)
+  /// The group gives partitions or takes them. The callee answers with `rd_kafka_assign`.
+  func rebalance(_ client: OpaquePointer, _ event: rd_kafka_resp_err_t, _ partitions: borrowing TopicPartitions)
+  /// Delivery reports; the event is freed by the caller.
+  func delivered(_ event: OpaquePointer)
+}
+
+extension ClientCallbacks {
+  func rebalance(_ client: OpaquePointer, _ event: rd_kafka_resp_err_t, _ partitions: borrowing TopicPartitions) {}
+  func delivered(_ event: OpaquePointer) {}
+}
+
+/// For clients whose calls return all there is to know.
+final class LastClientError: ClientCallbacks {
+  private let last = Monitor<KafkaError?>(nil)
+
+  func clientFailed(_ error: KafkaError) { last.update { $0 = error } }
+
+  /// The latest error of a connection, which says more than the time-out of the call that needed it.
+  var error: KafkaError? { last.withLock { $0 } }
+}
+
+/// The opaque pointer that librdkafka hands to every callback of a client. `ClientHandle` keeps it alive until
+/// `rd_kafka_destroy` has returned, after which librdkafka calls nothing any more.
+final class ClientContext: Sendable {
+  let log: ClientLog
+  let callbacks: any ClientCallbacks
+
+  init(log: ClientLog, callbacks: any ClientCallbacks) {
+    self.log = log
+    self.callbacks = callbacks
+  }
+
+  static func from(_ opaque: UnsafeMutableRawPointer?) -> ClientContext? {
+    opaque.map { Unmanaged<ClientContext>.fromOpaque($0).takeUnretainedValue() }
+  }
+}
+
+func logCallback(
+  _ client: OpaquePointer?, _ level: Int32, _ facility: UnsafePointer<CChar>?, _ text: UnsafePointer<CChar>?
+) {
+  // librdkafka logs without a client while one is being made; those faults come back from rd_kafka_new as well.
+  guard let client, let context = ClientContext.from(rd_kafka_opaque(client)), let facility, let text else { return }
+  let name = rd_kafka_name(client).map { String(cString: $0) } ?? ""
+  context.log.receive(
+    level: level, facility: String(cString: facility), text: String(cString: text), client: name)
+}
+
+func errorCallback(
+  _ client: OpaquePointer?, _ code: Int32, _ reason: UnsafePointer<CChar>?, _ opaque: UnsafeMutableRawPointer?
+) {
+  guard let client, let context = ClientContext.from(opaque) else { return }
+  let text = context.log.withoutSecrets(reason.map { String(cString: $0) } ?? "")
+  reportError(context, client, rd_kafka_resp_err_t(code), text)
+}
+
+func rebalanceCallback(
+  _ client: OpaquePointer?, _ event: rd_kafka_resp_err_t,
+  _ partitions: UnsafeMutablePointer<rd_kafka_topic_partition_list_t>?, _ opaque: UnsafeMutableRawPointer?
+) {
+  guard let client, let partitions, let context = ClientContext.from(opaque) else { return }
+  context.callbacks.rebalance(client, event, TopicPartitions(borrowing: partitions))
+}
+
+func backgroundEventCallback(
+  _ client: OpaquePointer?, _ event: OpaquePointer?, _ opaque: UnsafeMutableRawPointer?
+) {
+  guard let client, let event else { return }
+  defer { rd_kafka_event_destroy(event) }
+  guard let context = ClientContext.from(opaque) else { return }
+  switch rd_kafka_event_type(event) {
+  case RD_KAFKA_EVENT_DR:
+    context.callbacks.delivered(event)
+  case RD_KAFKA_EVENT_ERROR:
+    let text = rd_kafka_event_error_string(event).map { String(cString: $0) } ?? ""
+    reportError(context, client, rd_kafka_event_error(event), context.log.withoutSecrets(text))
+  default:
+    break
+  }
+}
+
+private func reportError(
+  _ context: ClientContext, _ client: OpaquePointer, _ code: rd_kafka_resp_err_t, _ text: String
+) {
+  if code == RD_KAFKA_RESP_ERR__FATAL, let fatal = KafkaError(fatalErrorOf: client, operation: "client") {
+    context.callbacks.clientFailed(fatal)
+  } else {
+    context.callbacks.clientFailed(KafkaError(code, operation: "client", message: text))
+  }
+}

@@ -1,0 +1,139 @@
+import CRdkafka
+import Logging
+import Synchronization
+
+/// A member of a consumer group: reads what the group assigns to it and hands it over, in order by partition.
+///
+/// One thread polls and calls the handler. Positions are never committed by themselves. Partitions are assigned by
+/// `range`, eagerly: at a rebalance all are given up and assigned anew. Has to be closed when it is done with.
+public final class KafkaConsumer: Sendable {
+  private let loop: ConsumerLoop
+  private let offsets: GroupOffsets
+  private let configuration: KafkaClientConfiguration
+  private let settings: ClientSettings
+  private let topics: [String]
+  private let logger: Logger
+
+  /// A consumer that has not started yet.
+  /// - Parameters:
+  ///   - groupInstanceID: names a static member, whose restart causes no rebalance; `nil` for a dynamic one.
+  ///   - maxOutstanding: the number of messages handed over and not acknowledged at which no more are taken.
+  public init(
+    configuration: KafkaClientConfiguration, groupID: String, groupInstanceID: String?, topics: [String],
+    handler: any KafkaConsumerHandler, logger: Logger, maxOutstanding: Int
+  ) {
+    precondition(maxOutstanding > 0, "a consumer that may hand over no message never gets anywhere")
+    self.configuration = configuration
+    self.topics = topics
+    self.logger = logger
+    settings = .groupMember(groupID: groupID, instanceID: groupInstanceID)
+    loop = ConsumerLoop(handler: handler, maxOutstanding: maxOutstanding, logger: logger)
+    offsets = GroupOffsets()
+  }
+
+  deinit {
+    loop.stop(within: .zero)
+  }
+
+  /// Joins the group and starts the thread. May be called once.
+  /// - Throws: `KafkaError` where the configuration or the subscription is refused.
+  public func start() throws {
+    let handle = try ClientHandle(
+      .groupMember, configuration, settings: settings, callbacks: loop, logger: logger, destroyed: loop.destroyed)
+    rd_kafka_poll_set_consumer(handle.pointer)
+    let subscription = TopicPartitions(topics: topics)
+    let code = rd_kafka_subscribe(handle.pointer, subscription.pointer)
+    guard code == RD_KAFKA_RESP_ERR_NO_ERROR else { throw KafkaError(code, operation: "subscribe") }
+    loop.start(handle, topics: topics)
+  }
+
+  /// Lets messages come from partitions that were held since their assignment or by `pause`. Others are left alone.
+  public func resume(_ partitions: some Sequence<KafkaTopicPartition>) {
+    loop.request { $0.changes.append(.resume(Array(partitions))) }
+  }
+
+  /// Holds partitions until `resume`. What was taken from the broker already is read again then, none of it twice.
+  public func pause(_ partitions: some Sequence<KafkaTopicPartition>) {
+    loop.request { $0.changes.append(.pause(Array(partitions))) }
+  }
+
+  /// Says that so many of the messages handed over need no room any more.
+  public func acknowledge(_ count: Int) {
+    loop.acknowledge(count)
+  }
+
+  /// The messages handed over and not acknowledged.
+  public var outstanding: Int { loop.outstanding }
+
+  /// Commits positions for the group: for each partition the next offset to be read.
+  public func commit(_ offsets: [KafkaTopicPartition: Int64]) async throws {
+    guard !offsets.isEmpty else { return }
+    try await self.offsets.commit(offsets, through: loop.handle(for: "commit"))
+  }
+
+  /// The group's committed offsets, stable ones only; `nil` where there is none.
+  public func committed(
+    _ partitions: [KafkaTopicPartition], timeout: Duration = .seconds(10)
+  ) async throws -> [KafkaTopicPartition: Int64?] {
+    guard !partitions.isEmpty else { return [:] }
+    return try await offsets.committed(partitions, timeout: timeout, through: loop.handle(for: "committed"))
+  }
+
+  /// How many offsets each assigned partition is behind its end, by what the last fetches told. A partition of which
+  /// nothing was fetched yet is left out.
+  public var lag: [KafkaTopicPartition: Int64] { loop.lag() }
+
+  /// Leaves the group (a static member keeps its place for the session's time) and ends the thread.
+  /// - Returns: false where that took longer than the timeout; the rest is then left to itself.
+  @discardableResult
+  public func close(timeout: Duration) async -> Bool {
+    loop.stop(within: timeout)
+    guard loop.hasStarted else { return true }
+    return await loop.destroyed.wait(upTo: timeout + .milliseconds(500))
+  }
+
+  /// What a producer needs to move this group's position within a transaction.
+  func groupMetadata() throws -> GroupMetadata {
+    let handle = try loop.handle(for: "consumer_group_metadata")
+    guard let pointer = rd_kafka_consumer_group_metadata(handle.pointer) else {
+      throw KafkaError(
+        code: .unknownMember, message: "the consumer is no member of its group", operation: "consumer_group_metadata")
+    }
+    return GroupMetadata(pointer)
+  }
+}
+
+/// Owns librdkafka's description of a group's member.
+final class GroupMetadata {
+  let pointer: OpaquePointer
+
+  init(_ pointer: OpaquePointer) { self.pointer = pointer }
+
+  deinit { rd_kafka_consumer_group_metadata_destroy(pointer) }
+}
+
+extension ClientSettings {
+  static func groupMember(groupID: String, instanceID: String?) -> ClientSettings {
+    var settings = ClientSettings(
+      defaults: [
+        "session.timeout.ms": "15000",
+        "fetch.wait.max.ms": "50",
+        "fetch.error.backoff.ms": "20",
+        "queued.min.messages": "5000",
+        "queued.max.messages.kbytes": "16384",
+        "topic.metadata.refresh.interval.ms": "10000",
+      ],
+      fixed: [
+        "group.id": groupID,
+        "enable.auto.commit": "false",
+        "enable.auto.offset.store": "false",
+        "enable.partition.eof": "false",
+        "auto.offset.reset": "earliest",
+        "isolation.level": "read_committed",
+        "partition.assignment.strategy": "range",
+        "allow.auto.create.topics": "false",
+      ])
+    settings.fixed["group.instance.id"] = instanceID
+    return settings
+  }
+}

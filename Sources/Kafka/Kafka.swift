@@ -1,2 +1,0 @@
-import CRdkafka
-import Logging

@@ -1,0 +1,131 @@
+import CRdkafka
+import Logging
+
+extension KafkaProducer {
+  /// Fences predecessors with the same transactional id, ends what they left open, and makes ready for `transact`.
+  ///
+  /// Retries what passes by itself until the timeout. The first transaction of a producer is slow (its coordinator has
+  /// to be found); an empty `transact` at start-up spends that time.
+  public func initTransactions(timeout: Duration) throws {
+    let operation = "init_transactions"
+    let writer: RecordWriter
+    switch state {
+    case .uninitialized(let present): writer = present
+    case .ready: return
+    case .plain:
+      throw KafkaError(code: .state, message: "the producer has no transactional id", operation: operation)
+    case .failed(let error): throw error
+    case .closed: throw KafkaError.closed(operation)
+    }
+    let deadline = ContinuousClock.now + timeout
+    while true {
+      let remaining = max(.zero, deadline - .now).librdkafkaMilliseconds
+      guard let object = rd_kafka_init_transactions(writer.client, remaining) else { break }
+      let error = KafkaError(consuming: object, operation: operation)
+      if error.isFatal { state = .failed(error) }
+      guard error.isRetriable, ContinuousClock.now < deadline else { throw error }
+      logger.debug("Kafka transactions are not ready yet", metadata: ["kafka.error": "\(error)"])
+      DedicatedThread.rest(for: .milliseconds(20))
+    }
+    state = .ready(writer)
+  }
+
+  /// Publishes records and moves a group's position, all of it or nothing.
+  ///
+  /// Begins, sends the offsets, lets `produce` write the records, and commits, in one go on the producer's thread. What
+  /// passes by itself is retried in place, for as long as it takes.
+  /// - Parameters:
+  ///   - offsets: for each partition the next offset to be read; may be empty.
+  ///   - consumer: the group's member that read them; may be `nil` only where there are no offsets.
+  ///   - produce: writes the records. When it throws, the transaction is aborted and its error is thrown on.
+  /// - Throws: `KafkaError`. With `mustAbortTransaction` the transaction has been aborted, and the same content may be
+  ///   sent again; with `isFatal` the producer is of no use any more.
+  public func transact(
+    offsets: [KafkaTopicPartition: Int64] = [:], consumer: KafkaConsumer? = nil,
+    produce: @Sendable (inout KafkaRecordSink) throws -> Void
+  ) throws {
+    let writer = try readyWriter()
+    let metadata = offsets.isEmpty ? nil : try groupMetadata(of: consumer)
+    try attempt(writer, "begin_transaction") { rd_kafka_begin_transaction(writer.client) }
+    if let metadata {
+      // The offsets go first: adding partitions to a transaction whose predecessor is still being completed waits a
+      // fixed 20 ms, adding offsets only retry.backoff.ms.
+      let list = TopicPartitions(offsets)
+      try attempt(writer, "send_offsets_to_transaction") {
+        rd_kafka_send_offsets_to_transaction(writer.client, list.pointer, metadata.pointer, -1)
+      }
+    }
+    do {
+      var sink = KafkaRecordSink(writer: writer)
+      try produce(&sink)
+    } catch {
+      try abort(writer)
+      guard var error = error as? KafkaError else { throw error }
+      error.mustAbortTransaction = true
+      throw error
+    }
+    try attempt(writer, "commit_transaction") { rd_kafka_commit_transaction(writer.client, -1) }
+  }
+
+  private func readyWriter() throws -> RecordWriter {
+    switch state {
+    case .ready(let writer):
+      guard let error = writer.handle.fatalError("transact") else { return writer }
+      state = .failed(error)
+      throw error
+    case .failed(let error): throw error
+    case .closed: throw KafkaError.closed("transact")
+    case .plain, .uninitialized:
+      throw KafkaError(code: .state, message: "initTransactions has not been called", operation: "transact")
+    }
+  }
+
+  private func groupMetadata(of consumer: KafkaConsumer?) throws -> GroupMetadata {
+    guard let consumer else {
+      throw KafkaError(code: .invalidArgument, message: "offsets need the consumer", operation: "transact")
+    }
+    return try consumer.groupMetadata()
+  }
+
+  /// Calls until it succeeds or fails for good. What fails for good leaves no open transaction behind: it is aborted
+  /// here, or the producer is done with.
+  private func attempt(_ writer: RecordWriter, _ operation: String, _ call: () -> OpaquePointer?) throws {
+    var pause: Duration = .milliseconds(2)
+    while let object = call() {
+      var error = KafkaError(consuming: object, operation: operation)
+      if error.isFatal || error.code.isFencing {
+        error.isFatal = true
+        error.mustAbortTransaction = false
+        state = .failed(error)
+        throw error
+      }
+      if error.isRetriable, !error.mustAbortTransaction {
+        logger.debug("Kafka transaction is retried", metadata: ["kafka.error": "\(error)"])
+        DedicatedThread.rest(for: pause)
+        pause = min(pause * 2, .seconds(1))
+        continue
+      }
+      try abort(writer)
+      error.mustAbortTransaction = true
+      throw error
+    }
+  }
+
+  /// Ends the open transaction without a trace. Where even that fails the producer is done with, for nobody could say
+  /// what state it is in.
+  private func abort(_ writer: RecordWriter) throws {
+    var pause: Duration = .milliseconds(2)
+    while let object = rd_kafka_abort_transaction(writer.client, -1) {
+      var error = KafkaError(consuming: object, operation: "abort_transaction")
+      if error.isRetriable, !error.isFatal {
+        logger.debug("Kafka transaction is retried", metadata: ["kafka.error": "\(error)"])
+        DedicatedThread.rest(for: pause)
+        pause = min(pause * 2, .seconds(1))
+        continue
+      }
+      error.isFatal = true
+      state = .failed(error)
+      throw error
+    }
+  }
+}

@@ -1,0 +1,125 @@
+import CRdkafka
+import Logging
+import Synchronization
+
+/// Reads given partitions from given offsets to their end, once.
+public enum KafkaPartitionReader {
+  /// Reads each partition from its offset to the end that it has when this is called.
+  ///
+  /// The end is the high watermark, not the last stable offset: where a transaction on the partition is decided but
+  /// not yet marked there, reading waits for the mark, so that nothing it commits is missed. A caller that restores
+  /// state for a group fetches the group's stable offsets first.
+  /// - Parameters:
+  ///   - offsets: the partitions to read, each with its first offset; one before the log's start means its start.
+  ///   - onBatch: called on the reader's thread with committed records in order by partition. When it throws, reading
+  ///     stops and its error is thrown on.
+  /// - Returns: for each partition the end up to which it was read.
+  /// - Throws: `KafkaError` with `offsetOutOfRange` where a first offset lies behind the end: the topic is not the one
+  ///   that was read before. `CancellationError` when the task is cancelled.
+  public static func readToEnd(
+    configuration: KafkaClientConfiguration, topic: String, from offsets: [Int32: Int64], logger: Logger,
+    timeout: Duration = .seconds(120), onBatch: @escaping @Sendable ([KafkaMessage]) throws -> Void
+  ) async throws -> [Int32: Int64] {
+    guard !offsets.isEmpty else { return [:] }
+    let reading = ReadToEnd(
+      configuration: configuration, topic: topic, offsets: offsets, logger: logger, deadline: .now + timeout,
+      onBatch: onBatch)
+    return try await BlockingTask.run(name: "kafka-reader") { isCancelled in
+      try reading.run(isCancelled)
+    }
+  }
+}
+
+/// One reading to the end; runs on a thread of its own.
+private struct ReadToEnd: Sendable {
+  let configuration: KafkaClientConfiguration
+  let topic: String
+  let offsets: [Int32: Int64]
+  let logger: Logger
+  let deadline: ContinuousClock.Instant
+  let onBatch: @Sendable ([KafkaMessage]) throws -> Void
+
+  func run(_ isCancelled: () -> Bool) throws -> [Int32: Int64] {
+    let errors = LastClientError()
+    do {
+      return try read(errors, isCancelled)
+    } catch var error as KafkaError {
+      if error.cause == nil { error.cause = errors.error }
+      throw error
+    }
+  }
+
+  private func read(_ errors: LastClientError, _ isCancelled: () -> Bool) throws -> [Int32: Int64] {
+    let bounds = try watermarks(errors, isCancelled)
+    var unread: [Int32: Int64] = [:]
+    for (partition, bound) in bounds {
+      let first = offsets[partition] ?? 0
+      guard first <= bound.high else {
+        throw KafkaError(
+          code: .offsetOutOfRange, message: "offset \(first) lies behind the end, \(bound.high)",
+          operation: "read \(topic)/\(partition)")
+      }
+      if max(first, bound.low) < bound.high { unread[partition] = bound.high }
+    }
+    guard !unread.isEmpty else { return bounds.mapValues(\.high) }
+    let consumer = try SimpleConsumer(
+      configuration, topic: topic, settings: .readToEnd, callbacks: errors, logger: logger, destroyed: Completion())
+    for partition in unread.keys {
+      try consumer.start(partition, at: max(offsets[partition] ?? 0, bounds[partition]?.low ?? 0))
+    }
+    while !unread.isEmpty {
+      if isCancelled() { throw CancellationError() }
+      guard ContinuousClock.now < deadline else {
+        throw KafkaError(
+          code: .timedOut, message: "the ends of \(unread.keys.sorted()) were not reached in time",
+          operation: "read \(topic)", isRetriable: true)
+      }
+      try step(consumer, &unread)
+    }
+    return bounds.mapValues(\.high)
+  }
+
+  /// Goes by position: control records and compaction leave holes, so that counting would never arrive.
+  private func step(_ consumer: SimpleConsumer, _ unread: inout [Int32: Int64]) throws {
+    let ends = unread
+    let event = try consumer.poll(.milliseconds(20)) { partition, offset in offset < ends[partition] ?? 0 }
+    if case .messages(let messages, let reached) = event {
+      if !messages.isEmpty { try onBatch(messages) }
+      for (partition, offset) in reached where offset >= unread[partition] ?? .max {
+        unread[partition] = nil
+        consumer.stop(partition)
+      }
+    }
+    for (partition, end) in unread {
+      guard let position = consumer.position(of: partition), position >= end else { continue }
+      unread[partition] = nil
+      consumer.stop(partition)
+    }
+  }
+
+  /// Asked for without isolation, by a client of its own: a client's isolation holds for its watermarks too.
+  private func watermarks(
+    _ errors: LastClientError, _ isCancelled: () -> Bool
+  ) throws -> [Int32: KafkaWatermarks] {
+    let handle = try ClientHandle(
+      .reader, configuration, settings: .reader(.readUncommitted), callbacks: errors, logger: logger)
+    var bounds: [Int32: KafkaWatermarks] = [:]
+    for partition in offsets.keys {
+      bounds[partition] = try handle.watermarks(
+        of: KafkaTopicPartition(topic: topic, partition: partition), until: deadline, isCancelled: isCancelled)
+    }
+    return bounds
+  }
+}
+
+extension ClientSettings {
+  /// For throughput: large fetches, a deep but bounded queue, and short waits at the end of the log.
+  fileprivate static var readToEnd: ClientSettings {
+    var settings = reader(.readCommitted)
+    settings.defaults["fetch.wait.max.ms"] = "10"
+    settings.defaults["max.partition.fetch.bytes"] = "4194304"
+    settings.defaults["queued.min.messages"] = "50000"
+    settings.defaults["queued.max.messages.kbytes"] = "16384"
+    return settings
+  }
+}

@@ -1,0 +1,122 @@
+import CRdkafka
+import Logging
+
+/// Reads named partitions of one topic without any group: no member, no coordinator, no commits.
+///
+/// Belongs to one thread. Partitions are stopped and everything is freed when it goes.
+final class SimpleConsumer {
+  enum Event {
+    /// Nothing came within the time.
+    case nothing
+    /// Messages, and the partitions whose end was reached after them.
+    case messages([KafkaMessage], ends: [Int32: Int64])
+  }
+
+  private static let largestBatch = 1000
+
+  let topic: String
+  private let handle: ClientHandle
+  private let topicHandle: OpaquePointer
+  private let queue: OpaquePointer
+  private let buffer: UnsafeMutableBufferPointer<UnsafeMutablePointer<rd_kafka_message_t>?>
+  private var started: Set<Int32> = []
+  private var decoder = MessageDecoder()
+
+  init(
+    _ configuration: KafkaClientConfiguration, topic: String, settings: ClientSettings,
+    callbacks: any ClientCallbacks, logger: Logger, destroyed: Completion
+  ) throws {
+    let handle = try ClientHandle(
+      .reader, configuration, settings: settings, callbacks: callbacks, logger: logger, destroyed: destroyed)
+    guard let topicHandle = rd_kafka_topic_new(handle.pointer, topic, nil) else {
+      throw KafkaError(rd_kafka_last_error(), operation: "read", message: "\(topic) is no name for a topic")
+    }
+    guard let queue = rd_kafka_queue_new(handle.pointer) else {
+      rd_kafka_topic_destroy(topicHandle)
+      throw KafkaError(code: .invalidArgument, message: "out of memory", operation: "read")
+    }
+    self.topic = topic
+    self.handle = handle
+    self.topicHandle = topicHandle
+    self.queue = queue
+    buffer = .allocate(capacity: Self.largestBatch)
+  }
+
+  deinit {
+    for partition in started { rd_kafka_consume_stop(topicHandle, partition) }
+    rd_kafka_queue_destroy(queue)
+    rd_kafka_topic_destroy(topicHandle)
+    buffer.deallocate()
+  }
+
+  func start(_ partition: Int32, at offset: Int64) throws {
+    guard rd_kafka_consume_start_queue(topicHandle, partition, offset, queue) == 0 else {
+      throw KafkaError(rd_kafka_last_error(), operation: "read \(topic)/\(partition)")
+    }
+    started.insert(partition)
+  }
+
+  func stop(_ partition: Int32) {
+    guard started.remove(partition) != nil else { return }
+    rd_kafka_consume_stop(topicHandle, partition)
+  }
+
+  /// Waits for the first message, then takes what else is there: a call for a batch would wait until it is full.
+  /// - Parameter accepts: which messages are worth decoding.
+  func poll(_ timeout: Duration, accepts: (Int32, Int64) -> Bool) throws -> Event {
+    guard let first = rd_kafka_consume_queue(queue, timeout.librdkafkaMilliseconds) else { return .nothing }
+    buffer[0] = first
+    let more = UnsafeMutablePointer(rebasing: buffer[1...])
+    let count = 1 + max(0, rd_kafka_consume_batch_queue(queue, 0, more, Self.largestBatch - 1))
+    defer { for index in 0..<count { rd_kafka_message_destroy(buffer[index]) } }
+    var messages: [KafkaMessage] = []
+    messages.reserveCapacity(count)
+    var ends: [Int32: Int64] = [:]
+    for index in 0..<count {
+      guard let message = buffer[index] else { continue }
+      let (code, partition, offset) = (message.pointee.err, message.pointee.partition, message.pointee.offset)
+      if code == RD_KAFKA_RESP_ERR_NO_ERROR {
+        if accepts(partition, offset) { messages.append(decoder.decode(message)) }
+      } else if code == RD_KAFKA_RESP_ERR__PARTITION_EOF {
+        ends[partition] = offset
+      } else {
+        let error = KafkaError(
+          code, operation: "read \(topic)/\(partition)",
+          message: rd_kafka_message_errstr(message).map { String(cString: $0) })
+        // What passes by itself librdkafka retries; the message only tells of it.
+        guard error.isRetriable else { throw handle.fatalError("read") ?? error }
+      }
+    }
+    return .messages(messages, ends: ends)
+  }
+
+  /// The next offset to be read, past what transactions leave in the log; `nil` before the first message.
+  func position(of partition: Int32) -> Int64? {
+    let list = TopicPartitions([KafkaTopicPartition(topic: topic, partition: partition)])
+    guard rd_kafka_position(handle.pointer, list.pointer) == RD_KAFKA_RESP_ERR_NO_ERROR else { return nil }
+    let offset = list.offset(at: 0)
+    return offset >= 0 ? offset : nil
+  }
+}
+
+extension UnsafeMutablePointer {
+  fileprivate init?(rebasing slice: Slice<UnsafeMutableBufferPointer<Pointee>>) {
+    self.init(UnsafeMutableBufferPointer(rebasing: slice).baseAddress)
+  }
+}
+
+extension ClientSettings {
+  /// For reading without a group.
+  static func reader(_ isolation: KafkaIsolation) -> ClientSettings {
+    ClientSettings(
+      defaults: ["fetch.error.backoff.ms": "20"],
+      fixed: [
+        "enable.auto.commit": "false",
+        "enable.auto.offset.store": "false",
+        "enable.partition.eof": "true",
+        "auto.offset.reset": "earliest",
+        "isolation.level": isolation.rawValue,
+        "allow.auto.create.topics": "false",
+      ])
+  }
+}

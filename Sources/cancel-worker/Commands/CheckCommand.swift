@@ -1,0 +1,26 @@
+import ArgumentParser
+import CancelService
+import Foundation
+
+/// `cancel-worker check`
+struct CheckCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "check",
+    abstract: "Check configuration, credentials' form, broker, topics and API, without cancelling anything.",
+    discussion: """
+      Tells every fault at once. No secret is printed.
+
+      EXAMPLE
+        cancel-worker check --config worker.yaml
+      """
+  )
+
+  @OptionGroup var file: ConfigurationOption
+
+  func run() async throws {
+    let configuration = try file.load()
+    let report = await WorkerCheck(configuration, environment: ProcessInfo.processInfo.environment).run()
+    for line in report.lines { StandardOutput.write("\(line)\n") }
+    if let code = report.exitCode { throw ArgumentParser.ExitCode(code.rawValue) }
+  }
+}

@@ -1,0 +1,63 @@
+import ArgumentParser
+import CancelService
+import Foundation
+
+/// `cancel-worker demo`
+struct DemoCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "demo",
+    abstract: "Run everything in one process: an embedded broker, a simulated API, the real worker, a load.",
+    discussion: """
+      The last line counts what happened; the exit status is 0 only if no result is missing and none is repeated.
+
+      EXAMPLES
+        cancel-worker demo
+        cancel-worker demo --requests 5000 --duplicates 0.5 --faults --seed 7
+        cancel-worker demo --scenario kill-switch
+      """
+  )
+
+  /// What is shown.
+  enum Scenario: String, ExpressibleByArgument, CaseIterable {
+    /// A mixed load: duplicates, bad messages, refusals.
+    case mixed
+    /// A routine backlog over 40 accounts, then a kill-switch under a tight quota.
+    case killSwitch = "kill-switch"
+  }
+
+  @Option(help: "What is shown: mixed or kill-switch.")
+  var scenario = Scenario.mixed
+
+  @Option(help: "How many requests are sent (mixed).")
+  var requests = 500
+
+  @Option(help: "The share of requests that are for an order that was requested before (mixed).")
+  var duplicates = 0.3
+
+  @Flag(help: "The API fails now and then: 500s, 503s, lost answers, slow ones.")
+  var faults = false
+
+  @Option(help: "Where the random load starts; the same seed gives the same load.")
+  var seed: UInt64 = 1
+
+  @Option(help: "The port of the admin server while the demo runs; none by default.")
+  var adminPort: Int?
+
+  func validate() throws {
+    guard (1...10_000_000).contains(requests) else { throw ValidationError("--requests must be 1 to 10000000") }
+    guard (0...0.95).contains(duplicates) else { throw ValidationError("--duplicates must be 0 to 0.95") }
+  }
+
+  func run() async throws {
+    let passed: Bool
+    switch scenario {
+    case .mixed:
+      passed = try await MixedDemo(
+        requests: requests, duplicates: duplicates, hasFaults: faults, seed: seed, adminPort: adminPort
+      ).run()
+    case .killSwitch:
+      passed = try await KillSwitchDemo(seed: seed, adminPort: adminPort).run()
+    }
+    if !passed { throw ArgumentParser.ExitCode(CancelService.ExitCode.verdict.rawValue) }
+  }
+}

@@ -1,0 +1,29 @@
+import ArgumentParser
+import CancelService
+
+/// `cancel-worker run`
+struct RunCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "run",
+    abstract: "Run the worker until SIGTERM or SIGINT.",
+    discussion: """
+      On SIGTERM or SIGINT no further call is sent, calls in flight finish, results are published and the group is left. \
+      A second signal ends it at once. SIGHUP reads the accounts again.
+
+      EXAMPLES
+        cancel-worker run --config worker.yaml
+        KAFKA_BOOTSTRAP_SERVERS=localhost:9092 ETORO_API_KEY=… ETORO_USER_KEY=… cancel-worker run
+      """
+  )
+
+  @OptionGroup var file: ConfigurationOption
+
+  func run() async throws {
+    let configuration = try file.load()
+    do {
+      try await WorkerProcess(configuration).run()
+    } catch {
+      throw CommandFailure(code: CancelService.ExitCode(for: error), error).exit
+    }
+  }
+}

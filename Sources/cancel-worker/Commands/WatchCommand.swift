@@ -1,0 +1,63 @@
+import ArgumentParser
+import CancelContract
+import CancelService
+import Foundation
+import Kafka
+
+/// `cancel-worker watch`
+struct WatchCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "watch",
+    abstract: "Print results as they are published.",
+    discussion: """
+      An outcome with a * was answered without a call of its own. Ends with SIGINT.
+
+      EXAMPLES
+        cancel-worker watch --account desk-a
+        cancel-worker watch --from-beginning --json | jq .outcome
+      """
+  )
+
+  @OptionGroup var file: ConfigurationOption
+
+  @Flag(help: "Print the results' JSON, one a line.")
+  var json = false
+
+  @Flag(help: "Begin with the oldest result instead of the next one.")
+  var fromBeginning = false
+
+  @Option(help: "Only results of this order.")
+  var order: Int64?
+
+  @Option(help: "Only results of this account.")
+  var account: String?
+
+  func run() async throws {
+    let configuration = try file.load()
+    let logger = CommandLog.logger(configuration)
+    let printer = ResultPrinter(json: json)
+    let order = order
+    let account = account
+    do {
+      let tail = try await KafkaTail.open(
+        configuration: configuration.kafkaClient, topic: configuration.topicNames.results,
+        from: fromBeginning ? .beginning : .end, logger: logger)
+      printer.begin()
+      try await tail.run { messages in
+        for message in messages {
+          guard let event = try? ResultDecoder().decode(message) else {
+            StandardError.write("no result at \(message.topicPartition)/\(message.offset)\n")
+            continue
+          }
+          let result = event.result
+          if let order, result.orderID?.value != order { continue }
+          if let account, result.account?.description != account { continue }
+          printer.print(result, value: message.value ?? [])
+        }
+        return .continue
+      }
+    } catch let error as KafkaError {
+      throw CommandFailure(code: CancelService.ExitCode(for: error), error).exit
+    }
+  }
+}

@@ -1,0 +1,69 @@
+import CancelContract
+import CancelService
+import Foundation
+import Kafka
+import Synchronization
+import Testing
+
+/// Topics of a test's own, with the worker's layout.
+struct TestTopics {
+  let names: TopicNames
+  let partitions: Int
+  let group: String
+
+  /// Creates the topics under a name that no other test has.
+  static func create(partitions: Int) async throws -> TestTopics {
+    let prefix = "test-\(UUID().uuidString.prefix(8).lowercased())"
+    var names = TopicNames()
+    names.requests = "\(prefix).requests"
+    names.results = "\(prefix).results"
+    names.ledger = "\(prefix).ledger"
+    names.deadLetters = "\(prefix).dead-letters"
+    names.progress = "\(prefix).progress"
+    let admin = try KafkaAdmin(configuration: TestBroker.configuration, logger: TestBroker.logger)
+    let outcomes = try await admin.createTopics(
+      TopicLayout(names).specifications(partitions: partitions, replicationFactor: 1))
+    await admin.close()
+    for (name, error) in outcomes { if let error { Issue.record("topic \(name): \(error)") } }
+    return TestTopics(names: names, partitions: partitions, group: "\(prefix)-group")
+  }
+
+  /// The environment variables that make a worker use these topics.
+  var environment: [String: String] {
+    [
+      "KAFKA_BOOTSTRAP_SERVERS": TestBroker.bootstrap ?? "",
+      "CONSUMER_GROUP_ID": group,
+      "TOPICS_REQUESTS": names.requests,
+      "TOPICS_RESULTS": names.results,
+      "TOPICS_LEDGER": names.ledger,
+      "TOPICS_DEAD_LETTERS": names.deadLetters,
+      "TOPICS_PROGRESS": names.progress,
+    ]
+  }
+
+  /// All committed results from the beginning, by a fresh reader.
+  func results() async throws -> [CancelResult] {
+    let found = Mutex<[CancelResult]>([])
+    _ = try await KafkaPartitionReader.readToEnd(
+      configuration: TestBroker.configuration, topic: names.results,
+      from: Dictionary(uniqueKeysWithValues: (0..<Int32(partitions)).map { ($0, 0) }), logger: TestBroker.logger
+    ) { messages in
+      for message in messages {
+        let headers = message.headers.map { RecordHeader(name: $0.name, value: $0.value) }
+        let event = try ResultDecoder().decode(value: message.value ?? [], key: message.key, headers: headers)
+        found.withLock { $0.append(event.result) }
+      }
+    }
+    return found.withLock { $0 }
+  }
+
+  /// How many committed records a topic holds.
+  func count(_ topic: String) async throws -> Int {
+    let count = Mutex(0)
+    _ = try await KafkaPartitionReader.readToEnd(
+      configuration: TestBroker.configuration, topic: topic,
+      from: Dictionary(uniqueKeysWithValues: (0..<Int32(partitions)).map { ($0, 0) }), logger: TestBroker.logger
+    ) { messages in count.withLock { $0 += messages.count } }
+    return count.withLock { $0 }
+  }
+}

@@ -1,0 +1,65 @@
+import Foundation
+import Synchronization
+
+/// The real worker as a process of its own.
+final class WorkerUnderTest: Sendable {
+  private let process: Process
+  private let exits: AsyncStream<Int32>
+
+  /// Starts `cancel-worker run` with this environment; its log goes to `log`.
+  init(environment: [String: String], log: URL) throws {
+    let process = Process()
+    process.executableURL = WorkerUnderTest.binary
+    process.arguments = ["run"]
+    process.environment = environment.merging(["PATH": "/usr/bin:/bin"]) { given, _ in given }
+    process.standardInput = FileHandle.nullDevice
+    if !FileManager.default.fileExists(atPath: log.path) { _ = FileManager.default.createFile(atPath: log.path, contents: nil) }
+    let handle = try FileHandle(forWritingTo: log)
+    try handle.seekToEnd()
+    process.standardOutput = handle
+    process.standardError = handle
+    let (exits, exited) = AsyncStream.makeStream(of: Int32.self)
+    self.exits = exits
+    process.terminationHandler = { process in
+      exited.yield(process.terminationStatus)
+      exited.finish()
+    }
+    try process.run()
+    self.process = process
+  }
+
+  deinit {
+    if process.isRunning { kill(process.processIdentifier, SIGKILL) }
+  }
+
+  /// The binary beside the tests' own.
+  static var binary: URL {
+    Bundle.allBundles.first { $0.bundlePath.hasSuffix(".xctest") }?.bundleURL.deletingLastPathComponent()
+      .appendingPathComponent("cancel-worker")
+      ?? URL(fileURLWithPath: CommandLine.arguments[0]).deletingLastPathComponent()
+      .appendingPathComponent("cancel-worker")
+  }
+
+  func send(_ signal: Int32) {
+    kill(process.processIdentifier, signal)
+  }
+
+  /// Waits for its end.
+  @discardableResult
+  func waitForExit() async -> Int32 {
+    for await status in exits { return status }
+    return process.terminationStatus
+  }
+
+  /// Kills it as a crash would, and waits until it is gone.
+  func crash() async {
+    send(SIGKILL)
+    await waitForExit()
+  }
+
+  /// Stops it gracefully.
+  func stop() async -> Int32 {
+    send(SIGTERM)
+    return await waitForExit()
+  }
+}
