@@ -46,14 +46,17 @@ public final class LiveFeed: WorkerObserver {
   /// A feed that has seen nothing.
   public init() {}
 
+  /// Counts a request.
   public func received(_ request: ReceivedRequest, _ receipt: CancelEngine.Receipt, at now: Timestamp) {
     received.wrappingAdd(1, ordering: .relaxed)
   }
 
+  /// Counts a call.
   public func sent(_ call: Call, at now: Timestamp) {
     calls.wrappingAdd(1, ordering: .relaxed)
   }
 
+  /// Counts results and keeps the last few.
   public func published(_ results: [CancelResult], refused: [RefusedMessage], at now: Timestamp) {
     guard !results.isEmpty else { return }
     state.withLock { state in

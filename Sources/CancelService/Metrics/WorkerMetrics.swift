@@ -74,6 +74,7 @@ public struct WorkerMetrics: WorkerObserver {
     restoreDuration = Meter(label: "cancel_worker_ledger_restore_duration_seconds", factory: factory)
   }
 
+  /// Counts a request.
   public func received(_ request: ReceivedRequest, _ receipt: CancelEngine.Receipt, at now: Timestamp) {
     // A message that is refused is counted with its dead letter.
     guard receipt != .accountUnknown else { return }
@@ -81,12 +82,14 @@ public struct WorkerMetrics: WorkerObserver {
     if request.request.priority == .killSwitch { killSwitches.insert(request.source) }
   }
 
+  /// Counts a call and how long it took.
   public func answered(_ call: Call, _ answer: CancelAnswer, after duration: Duration, at now: Timestamp) {
     let environment = MetricEnvironment(environments[call.account])
     calls[answer.kind.metricIndex * MetricEnvironment.allCases.count + environment.index].increment()
     callDuration.record(since: duration)
   }
 
+  /// Counts results, duplicates and dead letters, and how long each stage took.
   public func published(_ results: [CancelResult], refused: [RefusedMessage], at now: Timestamp) {
     if !refused.isEmpty {
       received.increment(by: refused.count)
@@ -114,19 +117,24 @@ public struct WorkerMetrics: WorkerObserver {
     callToResult.record(since: now - stages.answered)
   }
 
+  /// Counts a transaction, its records and how long it took.
   public func committed(records: Int, after duration: Duration) {
     committedTransactions.increment()
     transactionDuration.record(since: duration)
     transactionRecords.record(Int64(records))
   }
 
+  /// Counts a transaction.
   public func aborted(_ error: any Error) { abortedTransactions.increment() }
+  /// Counts a rebalance.
   public func assigned(_ partitions: [Int32]) { assignments.increment() }
 
+  /// Keeps how long the ledger took.
   public func restored(_ partitions: [Int32], records: Int, after duration: Duration) {
     restoreDuration.set(Double(duration.microseconds) / 1e6)
   }
 
+  /// Counts a rebalance.
   public func gaveUp(_ partitions: [Int32], lost: Bool) {
     (lost ? losses : revocations).increment()
     killSwitches.drop(partitions)

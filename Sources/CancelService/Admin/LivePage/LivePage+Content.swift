@@ -16,19 +16,22 @@ extension LivePage {
         <h2 id="now">Now</h2>
         <dl class="tiles">
           <div id="oldest-tile"><dt>Oldest unanswered</dt><dd id="oldest">–</dd></div>
-          <div><dt>Waiting, kill-switch</dt><dd id="urgent">–</dd></div>
+          <div id="urgent-tile"><dt>Waiting, kill-switch</dt><dd id="urgent">–</dd></div>
           <div><dt>Waiting, routine</dt><dd id="routine">–</dd></div>
           <div><dt>Calls in flight</dt><dd id="flight">–</dd></div>
           <div><dt>Requests a second</dt><dd id="request-rate">–</dd></div>
           <div><dt>Calls a second</dt><dd id="call-rate">–</dd></div>
           <div><dt>Results a second</dt><dd id="result-rate">–</dd></div>
-          <div><dt>Not yet read</dt><dd id="lag">–</dd></div>
+          <div><dt>Not yet read (lag)</dt><dd id="lag">–</dd></div>
         </dl>
         <p class="quiet" id="outcomes"></p>
       </section>
 
       <section aria-labelledby="keys-title">
-        <h2 id="keys-title">User keys</h2>
+        <div class="row">
+          <h2 id="keys-title">User keys</h2>
+          <button type="button" id="more-keys" class="narrow" aria-expanded="false" aria-controls="keys" hidden>Show all</button>
+        </div>
         <div class="scroll" tabindex="0" role="region" aria-labelledby="keys-title">
         <table>
           <caption id="keys-caption">Quota and breaker of each user key, those that need a look first</caption>
@@ -46,7 +49,7 @@ extension LivePage {
       <section aria-labelledby="results-title">
         <div class="row">
           <h2 id="results-title">Latest results</h2>
-          <button type="button" id="pause" aria-pressed="false">Pause</button>
+          <button type="button" id="pause" aria-pressed="false">Pause lists</button>
         </div>
         <div class="scroll" tabindex="0" role="region" aria-labelledby="results-title">
         <table>

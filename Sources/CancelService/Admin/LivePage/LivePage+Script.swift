@@ -33,6 +33,8 @@ extension LivePage {
       parent.append(made);
     }
 
+    let isPaused = false;
+
     // Rates, over the last ten seconds.
     const history = [];
     function rates(totals) {
@@ -106,7 +108,7 @@ extension LivePage {
         else {
           const meter = document.createElement("meter");
           meter.max = key.limit; meter.value = key.freeCalls; meter.low = key.limit / 4; meter.optimum = key.limit;
-          meter.setAttribute("aria-label", "Free calls");
+          meter.setAttribute("aria-hidden", "true");
           quota.append(key.freeCalls + " of " + key.limit, meter);
         }
         if (key.blockedSeconds != null) small(quota, "API says wait " + span(key.blockedSeconds), "sub");
@@ -127,6 +129,7 @@ extension LivePage {
         rows.push(row);
       }
       byId("keys").replaceChildren(...rows);
+      byId("more-keys").hidden = rows.length <= 6;
       const hidden = status.keyCount - status.keys.length;
       put("keys-caption", "Quota and breaker of each user key, those that need a look first" + (hidden > 0 ? "; " + count(hidden) + " more are not shown" : ""));
     }
@@ -140,6 +143,7 @@ extension LivePage {
       banner(level, words, reasons);
       put("oldest", status.oldestUnansweredSeconds == null ? "none" : span(status.oldestUnansweredSeconds));
       byId("oldest-tile").className = status.oldestUnansweredSeconds > 60 ? "warn" : "";
+      byId("urgent-tile").className = status.pending.killSwitch > 0 ? "warn" : "";
       put("urgent", count(status.pending.killSwitch));
       put("routine", count(status.pending.routine));
       put("flight", count(status.callsInFlight));
@@ -152,12 +156,12 @@ extension LivePage {
         + ", " + count(status.totals.duplicates) + " of them duplicates.");
       put("partitions", status.partitions.length ? status.partitions.join(", ") : "none");
       put("orders", count(status.openOrders) + " orders open, " + count(status.rememberedOrders) + " remembered");
-      showKeys(status);
+      if (!isPaused) showKeys(status);
     }
 
     const outcomeMarks = { accepted: ["✓", "good"], rejected: ["✕", "bad"], expired: ["!", "warn"], failed: ["✕", "bad"], invalid: ["?", "warn"] };
     const clock = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit", second: "2-digit" });
-    let isPaused = false, isEmpty = true;
+    let isEmpty = true;
     function showResults(news) {
       if (isPaused) return;
       const body = byId("results");
@@ -192,7 +196,14 @@ extension LivePage {
     byId("pause").addEventListener("click", event => {
       isPaused = !isPaused;
       event.target.setAttribute("aria-pressed", String(isPaused));
-      event.target.textContent = isPaused ? "Resume" : "Pause";
+      event.target.textContent = isPaused ? "Resume lists" : "Pause lists";
+    });
+
+    // A phone shows the first few keys until asked for the rest.
+    byId("more-keys").addEventListener("click", event => {
+      const isAll = byId("keys").classList.toggle("all");
+      event.target.setAttribute("aria-expanded", String(isAll));
+      event.target.textContent = isAll ? "Show fewer" : "Show all";
     });
 
     let lastAt = null;

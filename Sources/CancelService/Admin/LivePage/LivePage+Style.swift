@@ -32,7 +32,7 @@ extension LivePage {
     .headline { font-size: 1.25rem; font-weight: 600; }
     .good .headline { color: var(--good); } .warn .headline { color: var(--warn); } .bad .headline { color: var(--bad); }
     .reasons { margin: .25rem 0 0; padding-left: 1.25rem; }
-    .tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(9.5rem, 1fr)); gap: .5rem; margin: 0; }
+    .tiles { display: grid; grid-template-columns: repeat(4, 1fr); gap: .5rem; margin: 0; }
     .tiles div { background: var(--card); border: 1px solid var(--line); border-radius: .5rem; padding: .5rem .75rem; }
     .tiles div.warn { background: var(--warn-ground); border-color: var(--warn); }
     dt { color: var(--quiet); font-size: .8125rem; }
@@ -52,17 +52,26 @@ extension LivePage {
     .mark { font-weight: 600; white-space: nowrap; }
     .mark.good { color: var(--good); } .mark.warn { color: var(--warn); } .mark.bad { color: var(--bad); }
     .sub { display: block; color: var(--quiet); font-size: .8125rem; font-weight: 400; overflow-wrap: anywhere; }
+    .narrow { display: none; }
     meter { display: block; width: 100%; max-width: 9rem; height: .75rem; }
-    .stale main > section:not(#banner), .stale footer { opacity: .6; }
+    .stale main > section:not(#banner) { filter: grayscale(1); }
+    .stale .tiles div, .stale .scroll { border-style: dashed; border-color: var(--quiet); }
     .fresh { animation: arrive 1s ease-out; }
     @keyframes arrive { from { background: var(--good-ground); } to { background: transparent; } }
     @media (prefers-reduced-motion: reduce) { .fresh { animation: none; } }
     @media (max-width: 40rem) {
       body { padding: .75rem; }
       .wide { display: none; }
-      th, td { padding: .375rem .5rem; }
+      .narrow { display: revert; }
+      .sub.narrow { display: block; }
+      table, tbody th { font-size: .875rem; }
+      th, td { padding: .375rem .25rem; }
+      th:first-child, td:first-child, caption { padding-left: .5rem; }
+      th:last-child, td:last-child { padding-right: .5rem; }
+      thead th, .sub { font-size: .75rem; }
       dd { font-size: 1.25rem; }
       .tiles { grid-template-columns: 1fr 1fr; }
+      #keys:not(.all) tr:nth-child(n + 7) { display: none; }
     }
     """
 }
