@@ -13,6 +13,7 @@ public struct OrderID: Hashable, Comparable, Sendable, CustomStringConvertible {
   /// The number in decimal digits, as it stands in the API's path.
   public var description: String { String(value) }
 
+  /// Orders by number.
   @inlinable
   public static func < (left: OrderID, right: OrderID) -> Bool { left.value < right.value }
 }

@@ -24,6 +24,7 @@ public struct Timestamp: Hashable, Comparable, Sendable {
   /// Earlier than any other.
   public static let distantPast = Timestamp(microseconds: .min)
 
+  /// Whether the left point comes first.
   @inlinable
   public static func < (left: Timestamp, right: Timestamp) -> Bool {
     left.microseconds < right.microseconds

@@ -43,7 +43,7 @@ public final class HTTPCancelClient: CancelClient {
       decompression: .disabled)
     settings.connectionPool.idleTimeout = TimeAmount(configuration.idleTimeout)
     settings.connectionPool.concurrentHTTP1ConnectionsPerHostSoftLimit = configuration.connections
-    settings.connectionPool.preWarmedHTTP1ConnectionCount = configuration.warmConnections
+    // no pre-warming: with it the shutdown of async-http-client 1.37 may never end
     // an unreachable API is the caller's to wait out: it knows the deadlines
     settings.connectionPool.retryConnectionEstablishment = false
     settings.tracing.tracer = nil

@@ -77,10 +77,13 @@ final class ConnectionPool {
     run(machine.capacityChanged(id, to: capacity), on: id)
   }
 
-  /// The connection is gone.
-  func closed(_ id: ConnectionID) {
-    guard connections.removeValue(forKey: id) != nil else { return }
+  private func closed(_ id: ConnectionID) {
     channels[id] = nil
+    switch connections.removeValue(forKey: id) {
+    case .http1(let connection)?: connection.ended()
+    case .http2(let connection)?: connection.ended()
+    case nil: return
+    }
     logger.trace("API connection closed", metadata: ["connection": "\(id)"])
     run(machine.closed(id, now: .now()))
     finishShutDown()
@@ -141,7 +144,10 @@ final class ConnectionPool {
   private func make(_ ids: [ConnectionID]) {
     for id in ids {
       connector.connect(
-        onChannel: { self.channels[id] = $0 },
+        onChannel: { channel in
+          self.channels[id] = channel
+          channel.closeFuture.assumeIsolated().whenComplete { _ in self.closed(id) }
+        },
         handler: { protocolName in
           switch protocolName {
           case .http1: .http1(HTTP1Connection(id: id, pool: self))

@@ -57,12 +57,16 @@ final class HTTP1Connection: ChannelInboundHandler {
   }
 
   func channelInactive(context: ChannelHandlerContext) {
-    run(machine.ended())
-    pool.closed(id)
+    ended()
     context.fireChannelInactive()
   }
 
   func errorCaught(context: ChannelHandlerContext, error: any Error) {
+    ended()
+  }
+
+  /// The connection is gone, or of no more use.
+  func ended() {
     run(machine.ended())
   }
 

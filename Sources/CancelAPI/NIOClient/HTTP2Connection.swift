@@ -118,10 +118,14 @@ final class HTTP2Connection: ChannelInboundHandler {
   }
 
   func channelInactive(context: ChannelHandlerContext) {
+    ended()
+    context.fireChannelInactive()
+  }
+
+  /// The connection is gone.
+  func ended() {
     retire()
     endAll(with: .closedEarly)
-    pool.closed(id)
-    context.fireChannelInactive()
   }
 
   func errorCaught(context: ChannelHandlerContext, error: any Error) {

@@ -22,7 +22,9 @@ struct EventReader {
     } catch {
       throw UnreadableEvent(.notJSON, "the value is not JSON", cause: error)
     }
-    guard root.kind == .object else { throw UnreadableEvent(.notJSON, "the value must be an object; it is \(root.kind)") }
+    guard root.kind == .object else {
+      throw UnreadableEvent(.notJSON, "the value must be an object; it is \(root.kind)")
+    }
     id = header(HeaderName.id)
     echoedHeaders = headers.filter { !EventHeaders.isOwn($0.name) }
   }

@@ -49,7 +49,8 @@ struct StructuredEvent {
     case (.dataBase64, .string):
       decodedData = Base64.decode(reader.utf8(try reader.readString()))
       if decodedData == nil {
-        note(RequestFault(.envelopeInvalid, "`data_base64` is not base64 (RFC 4648, with padding): send `data` instead"))
+        note(
+          RequestFault(.envelopeInvalid, "`data_base64` is not base64 (RFC 4648, with padding): send `data` instead"))
       } else if data != nil {
         note(.bothData)
       }

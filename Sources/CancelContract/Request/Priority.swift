@@ -13,6 +13,7 @@ public enum Priority: UInt8, Sendable, CaseIterable, Comparable {
     }
   }
 
+  /// Whether the left priority is the less urgent one.
   @inlinable
   public static func < (left: Priority, right: Priority) -> Bool { left.rawValue < right.rawValue }
 }

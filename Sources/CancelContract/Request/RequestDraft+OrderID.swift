@@ -16,7 +16,8 @@ extension RequestDraft {
       take(value, at: place, in: reader)
     case .string:
       let digits = reader.utf8(try reader.readString())
-      let isCanonical = digits.first != UInt8(ascii: "0") && !digits.isEmpty && digits.allSatisfy { (0x30...0x39) ~= $0 }
+      let isCanonical =
+        digits.first != UInt8(ascii: "0") && !digits.isEmpty && digits.allSatisfy { (0x30...0x39) ~= $0 }
       guard isCanonical || digits == [UInt8(ascii: "0")] else {
         return note(.orderID("is a string with something other than digits, or leading zeros", at: place, in: reader))
       }

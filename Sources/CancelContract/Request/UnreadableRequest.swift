@@ -42,23 +42,3 @@ public struct UnreadableRequest: Error, Hashable, Sendable {
     )
   }
 }
-
-extension UnreadableRequest {
-  /// A request that could be read, and can't be taken for `problem`.
-  public init(_ received: ReceivedRequest, account: AccountName, problem: Problem) {
-    self.init(
-      problem: problem,
-      cancelID: received.request.cancelID,
-      orderID: received.request.orderID,
-      account: account,
-      campaignID: received.request.campaignID,
-      decidedAt: received.request.decidedAt,
-      context: received.request.context,
-      source: received.source,
-      producedAt: received.producedAt,
-      receivedAt: received.receivedAt,
-      key: received.key,
-      echoedHeaders: received.echoedHeaders
-    )
-  }
-}

@@ -23,8 +23,3 @@ extension ProblemType {
     self.init(rawValue: String(uri.dropFirst(prefix.count)))
   }
 }
-
-extension Problem {
-  /// The problem in a few words, for people: its detail, else its title, else its type.
-  public var summary: String? { detail ?? title ?? type }
-}

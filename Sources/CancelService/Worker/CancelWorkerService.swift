@@ -33,9 +33,6 @@ public final class CancelWorkerService: Service {
     self.logger = logger
     group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
     clock = SteadyClock()
-    var api = setup.api
-    api.version = setup.version
-    client = try HTTPCancelClient(configuration: api, eventLoopGroup: group, logger: logger)
     let isTransactional = setup.guarantee == .exactlyOnce
     producer = try KafkaProducer(
       configuration: setup.kafka, transactionalID: isTransactional ? setup.transactionalID : nil, logger: logger)
@@ -43,6 +40,11 @@ public final class CancelWorkerService: Service {
       topics: setup.topics,
       encoder: ResultEncoder(
         worker: WorkerIdentity(instance: setup.instanceID, version: setup.version), eventSource: setup.eventSource))
+    let notifier = setup.policy.progressAfter == nil ? nil : try ProgressPublisher(setup: setup, logger: logger)
+    // The client comes last: it must be shut down once it exists, so nothing may throw after it.
+    var api = setup.api
+    api.version = setup.version
+    client = try HTTPCancelClient(configuration: api, eventLoopGroup: group, logger: logger)
     let (failures, failed) = AsyncStream.makeStream(of: (any Error).self, bufferingPolicy: .bufferingOldest(1))
     self.failures = failures
     loop = WorkerLoop(
@@ -56,8 +58,7 @@ public final class CancelWorkerService: Service {
       publisher: isTransactional
         ? TransactionalPublisher(producer: producer, records: records)
         : FlushingPublisher(producer: producer, records: records),
-      notifier: setup.policy.progressAfter == nil
-        ? nil : try ProgressPublisher(setup: setup, logger: logger),
+      notifier: notifier,
       observers: observers + [readiness],
       logger: logger,
       onFailure: { error in failed.yield(error) }

@@ -32,7 +32,10 @@ final class ClientLog: Sendable {
       "kafka.client": "\(client)", "kafka.facility": "\(facility)", "kafka.detail": "\(withoutSecrets(text))",
     ]
     if leftOut > 0 { metadata["kafka.left_out"] = "\(leftOut)" }
-    logger.log(level: Self.level(ofSyslog: level), "Kafka client message", metadata: metadata)
+    // Most operators' properties fit only one kind of client; the others warn of them.
+    let isIdle = facility == "CONFWARN" && text.contains("will be ignored by this")
+    let level = isIdle ? .debug : Self.level(ofSyslog: level)
+    logger.log(level: level, "Kafka client message", metadata: metadata)
   }
 
   func withoutSecrets(_ text: String) -> String {

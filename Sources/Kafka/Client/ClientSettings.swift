@@ -14,8 +14,6 @@ struct ClientSettings {
     "socket.connection.setup.timeout.ms": "5000",
     "reconnect.backoff.max.ms": "2000",
     "topic.metadata.refresh.interval.ms": "30000",
-    // Most operators' properties fit only one kind of client; librdkafka would warn at each of the others.
-    "log.configuration.warnings": "false",
   ]
 
   /// The configuration, owned by the caller until `rd_kafka_new` takes it.

@@ -1,5 +1,13 @@
 import CRdkafka
 
+#if canImport(Darwin)
+  import Darwin
+#elseif canImport(Glibc)
+  import Glibc
+#elseif canImport(Musl)
+  import Musl
+#endif
+
 extension KafkaClientConfiguration {
   /// One thing that is wrong with a configuration.
   public struct Fault: Sendable, Hashable, CustomStringConvertible {
@@ -29,6 +37,8 @@ extension KafkaClientConfiguration {
     for (name, value) in properties.sorted(by: { $0.key < $1.key }) {
       if let reason = Self.promiseBreakingProperties[name] {
         faults.append(Fault(property: name, message: "can't be set here: it \(reason)"))
+      } else if name.hasSuffix(".location"), value != "probe", access(value, R_OK) != 0 {
+        faults.append(Fault(property: name, message: "names a file that can't be read: \(value)"))
       } else if let message = Self.apply(name, value, to: scratch, known: known) {
         faults.append(Fault(property: name, message: message))
       }
@@ -58,7 +68,6 @@ extension KafkaClientConfiguration {
   private static func faultsOfWhole(_ scratch: OpaquePointer) -> [Fault] {
     var text = [CChar](repeating: 0, count: 512)
     rd_kafka_conf_set(scratch, "log_level", "0", nil, 0)
-    rd_kafka_conf_set(scratch, "log.configuration.warnings", "false", nil, 0)
     guard let client = rd_kafka_new(RD_KAFKA_CONSUMER, scratch, &text, text.count) else {
       rd_kafka_conf_destroy(scratch)
       return [Fault(property: "properties", message: String(nulTerminated: text))]

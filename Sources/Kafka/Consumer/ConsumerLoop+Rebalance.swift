@@ -5,12 +5,13 @@ extension ConsumerLoop: ClientCallbacks {
   static let longestOffsetFetch: Duration = .seconds(60)
 
   func clientFailed(_ error: KafkaError) {
-    if !isClosing { handler.failed(error) }
+    if isClosing || hasFailed { return }
+    if error.isFatal { fail(error) } else { handler.failed(error) }
   }
 
   func rebalance(_ client: OpaquePointer, _ event: rd_kafka_resp_err_t, _ partitions: borrowing TopicPartitions) {
     switch event {
-    case RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS where !isClosing:
+    case RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS where !isClosing && !hasFailed:
       assign(partitions.partitions, client)
     case RD_KAFKA_RESP_ERR__REVOKE_PARTITIONS:
       revoke(partitions.partitions, client)
@@ -18,7 +19,7 @@ extension ConsumerLoop: ClientCallbacks {
     default:
       revoke(holds.partitions, client)
       rd_kafka_assign(client, nil)
-      if !isClosing, event != RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS {
+      if !isClosing, !hasFailed, event != RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS {
         handler.failed(KafkaError(event, operation: "rebalance"))
       }
     }

@@ -26,6 +26,8 @@ final class ConsumerLoop: @unchecked Sendable {
   var isBackpressured = false
   var isClosing = false
   var mustSubscribeAgain = false
+  /// After a fatal error: nothing is handed over any more.
+  var hasFailed = false
   private var topics: [String] = []
   private var decoder = MessageDecoder()
 
@@ -168,6 +170,7 @@ final class ConsumerLoop: @unchecked Sendable {
     while batch.count < room, let message = rd_kafka_consumer_poll(handle.pointer, timeout) {
       defer { rd_kafka_message_destroy(message) }
       timeout = 0
+      if hasFailed { continue }
       if message.pointee.err == RD_KAFKA_RESP_ERR_NO_ERROR {
         batch.append(decoder.decode(message))
       } else {
@@ -188,13 +191,29 @@ final class ConsumerLoop: @unchecked Sendable {
   private func report(_ message: UnsafeMutablePointer<rd_kafka_message_t>, _ handle: ClientHandle) {
     let code = message.pointee.err
     if code == RD_KAFKA_RESP_ERR__PARTITION_EOF { return }
-    if code == RD_KAFKA_RESP_ERR__FATAL, let fatal = handle.fatalError("consume") {
-      handler.failed(fatal)
+    if let fatal = handle.fatalError("consume") {
+      fail(fatal)
       return
     }
     let text = rd_kafka_message_errstr(message).map { String(cString: $0) }
     let topic = decoder.name(of: message.pointee.rkt)
     handler.failed(KafkaError(code, operation: topic.isEmpty ? "consume" : "consume \(topic)", message: text))
+  }
+
+  /// The member is out of its group for good, and with it goes what it was assigned.
+  func fail(_ error: KafkaError) {
+    guard !hasFailed else { return }
+    hasFailed = true
+    batch = []
+    handler.failed(error)
+    loseEverything()
+  }
+
+  func loseEverything() {
+    let remaining = holds.partitions
+    holds.remove(remaining)
+    setPositions([:])
+    if !remaining.isEmpty { handler.lost(remaining) }
   }
 
   private func subscribeAgain(_ handle: ClientHandle) {
@@ -221,11 +240,8 @@ final class ConsumerLoop: @unchecked Sendable {
         if let message = rd_kafka_consumer_poll(handle.pointer, slice) { rd_kafka_message_destroy(message) }
       }
     }
-    let remaining = holds.partitions
-    holds.remove(remaining)
-    setPositions([:])
     requests.update { $0.handle = nil }
-    if !remaining.isEmpty { handler.lost(remaining) }
+    loseEverything()
   }
 
   func pause(_ partitions: [KafkaTopicPartition], _ client: OpaquePointer) {

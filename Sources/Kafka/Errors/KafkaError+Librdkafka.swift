@@ -46,6 +46,14 @@ extension KafkaError.Code {
     }
   }
 
+  /// Somebody else has this producer's place. librdkafka calls some of them abortable, but nothing can follow.
+  var isFencing: Bool {
+    switch self {
+    case .fenced, .producerFenced, .invalidProducerEpoch: true
+    default: false
+    }
+  }
+
   /// The topic or partition is not known: passes only where it has just been made.
   var isUnknownPlace: Bool {
     switch self {

@@ -60,10 +60,9 @@ extension KafkaProducer {
       try produce(&sink)
     } catch {
       try abort(writer)
-      guard let error = error as? KafkaError, error.code == .state else { throw error }
-      throw KafkaError(
-        code: error.code, message: "the transaction met an error while it was filled, and was aborted",
-        operation: "transact", mustAbortTransaction: true, cause: error)
+      guard var error = error as? KafkaError else { throw error }
+      error.mustAbortTransaction = true
+      throw error
     }
     try attempt(writer, "commit_transaction") { rd_kafka_commit_transaction(writer.client, -1) }
   }
@@ -94,7 +93,9 @@ extension KafkaProducer {
     var pause: Duration = .milliseconds(2)
     while let object = call() {
       var error = KafkaError(consuming: object, operation: operation)
-      if error.isFatal {
+      if error.isFatal || error.code.isFencing {
+        error.isFatal = true
+        error.mustAbortTransaction = false
         state = .failed(error)
         throw error
       }

@@ -1,0 +1,92 @@
+/// Every metric of the worker: the list that the code, the dashboard and the alerts share.
+public enum WorkerMetricCatalogue {
+  /// What the worker counts as it works.
+  static let work: [MetricDescription] = [
+    .init(
+      "cancel_worker_requests_received_total", "Records taken from the request topic, unreadable ones among them.",
+      kind: .counter),
+    .init("cancel_worker_results_total", "Published results by outcome and environment.", kind: .counter),
+    .init(
+      "cancel_worker_duplicates_total", "Results without a call of their own: from memory, or sharing another's call.",
+      kind: .counter),
+    .init("cancel_worker_calls_total", "Calls to the API by the class of their answer.", kind: .counter),
+    .init(
+      "cancel_worker_result_attempts", "Calls that one result took; a 429 is none.", kind: .histogram,
+      buckets: [0, 1, 2, 3, 5, 8, 13, 21, 34]),
+    .init(
+      "cancel_worker_request_to_call_seconds", "From a request's production to its first call.", kind: .histogram,
+      unit: "seconds", buckets: MetricDescription.latencyBuckets),
+    .init(
+      "cancel_worker_call_duration_seconds", "From sending a call to its answer.", kind: .histogram, unit: "seconds",
+      buckets: MetricDescription.latencyBuckets.filter { $0 <= 60 }),
+    .init(
+      "cancel_worker_call_to_result_seconds", "From the answer that settled a request to its published result.",
+      kind: .histogram, unit: "seconds", buckets: MetricDescription.latencyBuckets.filter { $0 <= 60 }),
+    .init(
+      "cancel_worker_request_to_result_seconds", "From a request's production to its published result.",
+      kind: .histogram, unit: "seconds", buckets: MetricDescription.latencyBuckets),
+    .init("cancel_worker_transactions_total", "Transactions by how they ended.", kind: .counter),
+    .init(
+      "cancel_worker_transaction_duration_seconds", "How long committed transactions took.", kind: .histogram,
+      unit: "seconds", buckets: MetricDescription.latencyBuckets.filter { $0 <= 60 }),
+    .init(
+      "cancel_worker_transaction_records", "Records in committed transactions.", kind: .histogram, unit: "records",
+      buckets: MetricDescription.countBuckets),
+    .init("cancel_worker_dead_letters_total", "Messages that went to the dead-letter topic.", kind: .counter),
+    .init("cancel_worker_rebalances_total", "Partitions assigned, revoked or lost, as events.", kind: .counter),
+    .init(
+      "cancel_worker_ledger_restore_duration_seconds", "How long the last reading of a ledger took.", kind: .gauge,
+      unit: "seconds"),
+  ]
+
+  /// What the worker is at the moment of a scrape.
+  static let state: [MetricDescription] = [
+    .init("cancel_worker_calls_in_flight", "Calls that are sent and not answered.", kind: .gauge),
+    .init("cancel_worker_pending_requests", "Requests that wait for their answer.", kind: .gauge),
+    .init(
+      "cancel_worker_oldest_unanswered_request_age_seconds",
+      "Age of the oldest request without an answer, from its production; 0 where there is none.", kind: .gauge,
+      unit: "seconds"),
+    .init(
+      "cancel_worker_quota_free_calls", "Calls that a user key may make now; absent where it has no limit.",
+      kind: .gauge),
+    .init(
+      "cancel_worker_quota_next_free_call_seconds", "Time until a user key may make its next call; 0 for now.",
+      kind: .gauge, unit: "seconds"),
+    .init("cancel_worker_quota_exhausted_keys", "User keys that may make no call now.", kind: .gauge),
+    .init("cancel_worker_breakers", "User keys by the state of their breaker.", kind: .gauge),
+    .init("cancel_worker_api_out", "1 while calls are held back because the API fails.", kind: .gauge),
+    .init(
+      "cancel_worker_ledger_remembered_orders", "Orders whose outcome is remembered to answer duplicates.",
+      kind: .gauge),
+    .init("cancel_worker_ledger_open_orders", "Orders that wait for their outcome.", kind: .gauge),
+    .init(
+      "cancel_worker_consumer_lag_records", "Records of an assigned partition that are not taken yet.", kind: .gauge,
+      unit: "records"),
+    .init("cancel_worker_ready", "1 while the worker is ready for requests.", kind: .gauge),
+    .init("cancel_worker_build_info", "1; the label names the version.", kind: .gauge),
+  ]
+
+  /// What the system says of the process.
+  static let process: [MetricDescription] = [
+    .init(
+      "process_cpu_seconds_total", "Processor time spent, by the user and by the system.", kind: .counter,
+      unit: "seconds"),
+    .init("process_resident_memory_bytes", "Memory in use.", kind: .gauge, unit: "bytes"),
+    .init("process_virtual_memory_bytes", "Address space in use.", kind: .gauge, unit: "bytes"),
+    .init("process_open_fds", "Open file descriptors.", kind: .gauge),
+    .init("process_max_fds", "The most file descriptors that may be open.", kind: .gauge),
+    .init("process_threads", "Threads.", kind: .gauge),
+    .init("process_start_time_seconds", "When the process started, since 1970.", kind: .gauge, unit: "seconds"),
+  ]
+
+  /// All of them.
+  public static let all = work + state + process
+}
+
+extension PrometheusRegistry {
+  /// A registry that knows every metric of the worker.
+  public static func forWorker() -> PrometheusRegistry {
+    PrometheusRegistry(WorkerMetricCatalogue.all)
+  }
+}

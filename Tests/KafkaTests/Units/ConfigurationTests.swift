@@ -1,0 +1,72 @@
+import Logging
+import Testing
+
+@testable import Kafka
+
+@Suite struct ConfigurationTests {
+  private func configuration(_ properties: [String: String]) -> KafkaClientConfiguration {
+    KafkaClientConfiguration(bootstrapServers: "localhost:9092", clientID: "tests", properties: properties)
+  }
+
+  @Test func whatLibrdkafkaAcceptsHasNoFaults() {
+    let valid = configuration([
+      "security.protocol": "sasl_ssl", "sasl.mechanisms": "PLAIN", "linger.ms": "3",
+      "sasl.username": "me", "sasl.password": "canary",
+    ])
+    #expect(valid.validate() == [])
+  }
+
+  @Test func everyFaultIsToldAtOnce() {
+    let faults = configuration([
+      "securty.protocol": "ssl", "linger.ms": "soon", "enable.auto.commit": "true", "isolation.level": "whatever",
+    ]).validate()
+    #expect(faults.map(\.property) == ["enable.auto.commit", "isolation.level", "linger.ms", "securty.protocol"])
+    #expect(faults.last?.message.contains("security.protocol") == true)
+  }
+
+  @Test func everyPromiseBreakingNameIsOneOfLibrdkafkas() {
+    for name in KafkaClientConfiguration.promiseBreakingProperties.keys {
+      let faults = configuration([name: "1"]).validate()
+      #expect(faults.count == 1 && faults[0].message.contains("can't be set here"), "\(name)")
+    }
+  }
+
+  @Test func aMissingFileIsAFault() {
+    let faults = configuration(["security.protocol": "ssl", "ssl.ca.location": "/nowhere/ca.pem"]).validate()
+    #expect(faults.count == 1)
+    #expect(faults.first?.message.contains("/nowhere/ca.pem") == true)
+  }
+
+  @Test func noBrokerIsAFault() {
+    let empty = KafkaClientConfiguration(bootstrapServers: " ", clientID: "tests")
+    #expect(empty.validate().map(\.property) == ["bootstrapServers"])
+  }
+
+  @Test func secretsShowNowhere() {
+    let secret = "canary-7f3a"
+    let configuration = configuration([
+      "sasl.password": secret, "ssl.key.password": secret, "ssl.key.pem": secret, "sasl.mechanisms": secret,
+      "sasl.oauthbearer.client.secret": secret,
+    ])
+    var shown = ["\(configuration)", String(reflecting: configuration)]
+    dump(configuration, to: &shown[0])
+    shown += configuration.validate().map(\.description)
+    #expect(shown.allSatisfy { !$0.contains(secret) })
+    do {
+      _ = try ClientSettings().makeConfiguration(for: configuration, logLevel: 6)
+      Issue.record("the mechanism is none")
+    } catch {
+      #expect(!"\(error)".contains(secret))
+    }
+  }
+
+  @Test func secretsAreTakenOutOfLibrdkafkasMessages() {
+    let lines = Recorder<[String]>([])
+    let log = ClientLog(
+      logger: Logger(label: "t") { _ in RecordingLogHandler(log: lines, isLoud: false) },
+      secrets: configuration(["sasl.password": "canary-7f3a", "sasl.mechanisms": "PLAIN"]).secrets)
+    log.receive(level: 3, facility: "SASL", text: "refused PLAIN canary-7f3a twice canary-7f3a", client: "c")
+    #expect(lines.state.count == 1)
+    #expect(lines.state.first?.contains("refused PLAIN *** twice ***") == true)
+  }
+}

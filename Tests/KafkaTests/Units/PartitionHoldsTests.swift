@@ -1,0 +1,88 @@
+import Testing
+
+@testable import Kafka
+
+@Suite struct PartitionHoldsTests {
+  private let one = KafkaTopicPartition(topic: "t", partition: 1)
+  private let two = KafkaTopicPartition(topic: "t", partition: 2)
+
+  @Test func aPartitionStartsHeldAndIsResumedOnce() {
+    var holds = PartitionHolds()
+    holds.assign([one, two], backpressure: false)
+    #expect(holds.release([one], from: .owner) == [one])
+    #expect(holds.release([one], from: .owner) == [])
+    #expect(Set(holds.partitions) == [one, two])
+  }
+
+  @Test func backpressureNeverResumesWhatItsOwnerStillHolds() {
+    var holds = PartitionHolds()
+    holds.assign([one, two], backpressure: false)
+    #expect(holds.release([two], from: .owner) == [two])
+    #expect(holds.hold([one, two], for: .backpressure) == [two], "the other is paused already")
+    #expect(holds.release([one], from: .owner) == [], "still held back")
+    #expect(holds.release([two], from: .backpressure) == [two])
+    #expect(holds.release([one], from: .backpressure) == [one])
+  }
+
+  @Test func whatIsAssignedWhileHeldBackWaitsForBoth() {
+    var holds = PartitionHolds()
+    holds.assign([one], backpressure: true)
+    #expect(holds.release([one], from: .owner) == [])
+    #expect(holds.release([one], from: .backpressure) == [one])
+  }
+
+  @Test func partitionsThatAreGoneAreLeftAlone() {
+    var holds = PartitionHolds()
+    holds.assign([one], backpressure: false)
+    holds.remove([one])
+    #expect(holds.release([one], from: .owner) == [])
+    #expect(holds.hold([one], for: .owner) == [])
+    #expect(holds.isEmpty)
+  }
+
+  /// Against a plain model: a partition is paused exactly while it has a reason, and is told of each change once.
+  @Test func randomHistoriesAgreeWithAModel() {
+    let seed = UInt64.random(in: 0 ... .max)
+    var random = SplitMix64(seed: seed)
+    let places = (0..<4).map { KafkaTopicPartition(topic: "t", partition: $0) }
+    var holds = PartitionHolds()
+    var reasons: [KafkaTopicPartition: PartitionHolds.Reasons] = [:]
+    var paused: Set<KafkaTopicPartition> = []
+    for _ in 0..<20_000 {
+      let place = places[Int.random(in: 0..<4, using: &random)]
+      let reason: PartitionHolds.Reasons = Bool.random(using: &random) ? .owner : .backpressure
+      switch Int.random(in: 0..<8, using: &random) {
+      case 0 where reasons[place] == nil:
+        holds.assign([place], backpressure: reason == .backpressure)
+        reasons[place] = reason == .backpressure ? [.owner, .backpressure] : .owner
+        paused.insert(place)
+      case 1:
+        holds.remove([place])
+        reasons[place] = nil
+        paused.remove(place)
+      case 2...4:
+        for changed in holds.hold([place], for: reason) { #expect(paused.insert(changed).inserted, "seed \(seed)") }
+        reasons[place]?.insert(reason)
+      default:
+        for changed in holds.release([place], from: reason) { #expect(paused.remove(changed) != nil, "seed \(seed)") }
+        reasons[place]?.remove(reason)
+      }
+      #expect(paused == Set(reasons.filter { !$0.value.isEmpty }.keys), "seed \(seed)")
+    }
+  }
+}
+
+/// Steele, Lea and Flood's generator: the same numbers for the same seed everywhere.
+struct SplitMix64: RandomNumberGenerator {
+  private var state: UInt64
+
+  init(seed: UInt64) { state = seed }
+
+  mutating func next() -> UInt64 {
+    state &+= 0x9E37_79B9_7F4A_7C15
+    var z = state
+    z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
+    z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
+    return z ^ (z >> 31)
+  }
+}
