@@ -129,7 +129,7 @@ let package = Package(
     .testTarget(name: "CancelServiceTests", dependencies: ["CancelService", "EToroSimulator"]),
     .testTarget(name: "EToroSimulatorTests", dependencies: ["EToroSimulator"]),
     .testTarget(name: "CommandLineTests", dependencies: ["cancel-worker"]),
-    .testTarget(name: "IntegrationTests", dependencies: ["CancelService", "EToroSimulator", "Kafka"]),
+    .testTarget(name: "IntegrationTests", dependencies: ["cancel-worker", "CancelService", "EToroSimulator", "Kafka"]),
   ],
   swiftLanguageModes: [.v6]
 )
