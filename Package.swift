@@ -103,8 +103,17 @@ let package = Package(
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]
     ),
+    .target(name: "Fuzz", dependencies: ["CancelContract"]),
+    .executableTarget(
+      name: "cancel-worker-fuzz",
+      dependencies: [
+        "Fuzz",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ]
+    ),
+    .executableTarget(name: "cancel-contract-bench", dependencies: ["CancelContract"]),
     .testTarget(name: "KafkaTests", dependencies: ["Kafka"]),
-    .testTarget(name: "CancelContractTests", dependencies: ["CancelContract"]),
+    .testTarget(name: "CancelContractTests", dependencies: ["CancelContract", "Fuzz"], exclude: ["Golden"]),
     .testTarget(
       name: "CancelAPITests",
       dependencies: [
@@ -127,7 +136,7 @@ let package = Package(
     ),
     .testTarget(name: "EToroSimulatorTests", dependencies: ["EToroSimulator"]),
     .testTarget(name: "CommandLineTests", dependencies: ["cancel-worker"]),
-    .testTarget(name: "IntegrationTests", dependencies: ["CancelService", "EToroSimulator", "Kafka"]),
+    .testTarget(name: "IntegrationTests", dependencies: ["cancel-worker", "CancelService", "EToroSimulator", "Kafka"]),
   ],
   swiftLanguageModes: [.v6]
 )

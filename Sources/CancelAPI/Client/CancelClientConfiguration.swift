@@ -10,7 +10,7 @@ public struct CancelClientConfiguration: Sendable {
   public var timeout: Duration = .seconds(5)
   /// The most connections at a time, which is the most calls at a time where HTTP/2 is not offered; 64 by default.
   public var connections = 64
-  /// How many connections are kept open when there is nothing to do; 2 by default.
+  /// How many connections are kept open when there is nothing to do, ``connections`` at most; 2 by default.
   public var warmConnections = 2
   /// How long a connection beyond the warm ones may be idle before it is closed; 30 s by default.
   public var idleTimeout: Duration = .seconds(30)
@@ -45,8 +45,8 @@ public struct CancelClientConfiguration: Sendable {
     guard (1...10_000).contains(connections) else {
       throw CancelClientError(.limit, "the API's connections are not between 1 and 10000")
     }
-    guard (0...connections).contains(warmConnections) else {
-      throw CancelClientError(.limit, "the API's warm connections are not between 0 and its connections")
+    guard warmConnections >= 0 else {
+      throw CancelClientError(.limit, "the number of the API's warm connections is negative")
     }
     guard idleTimeout >= .seconds(1), idleTimeout <= .seconds(86_400) else {
       throw CancelClientError(.limit, "the API's idle timeout is not between 1s and 24h")

@@ -91,9 +91,9 @@ final class HTTP2Connection: ChannelInboundHandler {
     case .data(let payload): receive(payload, on: frame.streamID)
     case .rstStream(let code):
       end(frame.streamID, with: code == .refusedStream ? .notProcessed : .closedEarly)
-    case .goAway:
-      // streams that the server won't process are closed by the handler in front, each with an event
+    case .goAway(let last, _, _):
       retire()
+      for id in streams.keys where id > last { end(id, with: .notProcessed) }
     case .settings(.settings(let settings)):
       for setting in settings where setting.parameter == .maxConcurrentStreams {
         pool.capacityChanged(id, to: setting.value)

@@ -28,7 +28,8 @@ public final class NIOCancelClient: CancelClient {
     let encoder = RequestEncoder(
       endpoint: endpoint, paths: configuration.paths, userAgent: "cancel-worker/\(configuration.version)")
     let limits = ConnectionPoolStateMachine<PendingCall>.Limits(
-      connections: configuration.connections, warmConnections: configuration.warmConnections,
+      connections: configuration.connections,
+      warmConnections: min(configuration.warmConnections, configuration.connections),
       maxWaiting: configuration.maxWaiting, idleTimeout: TimeAmount(configuration.idleTimeout))
     self.pool = .makeBoxSendingValue(
       ConnectionPool(connector: connector, encoder: encoder, timeout: timeout, limits: limits, logger: logger),

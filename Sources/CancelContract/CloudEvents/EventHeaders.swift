@@ -1,5 +1,3 @@
-import FoundationEssentials
-
 /// Makes the headers of an event in CloudEvents' binary mode.
 struct EventHeaders: Sendable {
   private let constant: [RecordHeader]
@@ -20,32 +18,22 @@ struct EventHeaders: Sendable {
     headers.reserveCapacity(constant.count + 3 + echoed.count)
     headers.append(contentsOf: constant)
     headers.append(RecordHeader(name: HeaderName.id, value: id))
-    var text: [UInt8] = []
-    text.reserveCapacity(32)
-    text.appendRFC3339(time)
-    headers.append(RecordHeader(name: HeaderName.time, value: text))
-    if let subject {
-      var digits: [UInt8] = []
-      digits.reserveCapacity(20)
-      digits.appendDecimal(subject.value)
-      headers.append(RecordHeader(name: HeaderName.subject, value: digits))
-    }
+    headers.append(RecordHeader(name: HeaderName.time, value: [UInt8](rfc3339: time)))
+    if let subject { headers.append(RecordHeader(name: HeaderName.subject, value: [UInt8](decimal: subject.value))) }
     for header in echoed where !Self.isOwn(header.name) { headers.append(header) }
     return headers
   }
 
   /// Whether the worker sets a header of this name itself.
   static func isOwn(_ name: String) -> Bool {
-    HeaderName.own.contains(where: name.isHeaderName)
-  }
-}
-
-extension UUID {
-  /// The UUID's text in lower case, as bytes.
-  var lowercaseUTF8: [UInt8] {
-    var bytes: [UInt8] = []
-    bytes.reserveCapacity(36)
-    bytes.appendUUID(self)
-    return bytes
+    switch name.utf8.count {
+    case 5: name.isHeaderName(HeaderName.id)
+    case 7: name.isHeaderName(HeaderName.type) || name.isHeaderName(HeaderName.time)
+    case 9: name.isHeaderName(HeaderName.source)
+    case 10: name.isHeaderName(HeaderName.subject)
+    case 12: name.isHeaderName(HeaderName.contentType)
+    case 14: name.isHeaderName(HeaderName.specVersion)
+    default: false
+    }
   }
 }

@@ -14,24 +14,33 @@ public enum EventIdentity {
 
   /// The id of the result of the request at `source`.
   public static func result(of source: SourceCoordinates) -> UUID {
-    uuid { $0.appendCoordinates(source) }
+    uuid(of: source, sequence: nil)
   }
 
   /// The id of the progress event with that number of the request at `source`.
   public static func progress(of source: SourceCoordinates, sequence: Int) -> UUID {
-    uuid { name in
-      name.appendCoordinates(source)
-      name.append(contentsOf: "/progress/".utf8)
-      name.appendDecimal(sequence)
-    }
+    uuid(of: source, sequence: sequence)
   }
 
-  private static func uuid(_ appendName: (inout [UInt8]) -> Void) -> UUID {
-    var name: [UInt8] = []
-    name.reserveCapacity(96)
-    withUnsafeBytes(of: namespace.uuid) { name.append(contentsOf: $0) }
-    appendName(&name)
-    let digest = Insecure.SHA1.hash(data: name)
+  private static func uuid(of source: SourceCoordinates, sequence: Int?) -> UUID {
+    var topic = source.topic
+    let name = topic.withUTF8 { topic in
+      [UInt8](upTo: 16 + topic.count + 2 * 21 + 30) { name in
+        withUnsafeBytes(of: namespace.uuid) { $0.withMemoryRebound(to: UInt8.self) { name.append($0) } }
+        name.append(topic)
+        name.append(UInt8(ascii: "/"))
+        name.append(decimal: Int64(source.partition))
+        name.append(UInt8(ascii: "/"))
+        name.append(decimal: source.offset)
+        guard let sequence else { return }
+        for byte in "/progress/".utf8 { name.append(byte) }
+        name.append(decimal: Int64(sequence))
+      }
+    }
+    return uuid(fromDigest: Insecure.SHA1.hash(data: name))
+  }
+
+  private static func uuid(fromDigest digest: Insecure.SHA1Digest) -> UUID {
     var octets: uuid_t = (0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0)
     withUnsafeMutableBytes(of: &octets) { target in
       digest.withUnsafeBytes { target.copyMemory(from: UnsafeRawBufferPointer(rebasing: $0.prefix(target.count))) }
@@ -39,16 +48,5 @@ public enum EventIdentity {
     octets.6 = octets.6 & 0x0F | 0x50
     octets.8 = octets.8 & 0x3F | 0x80
     return UUID(uuid: octets)
-  }
-}
-
-extension [UInt8] {
-  /// Appends `topic/partition/offset`.
-  fileprivate mutating func appendCoordinates(_ source: SourceCoordinates) {
-    append(contentsOf: source.topic.utf8)
-    append(UInt8(ascii: "/"))
-    appendDecimal(source.partition)
-    append(UInt8(ascii: "/"))
-    appendDecimal(source.offset)
   }
 }

@@ -20,18 +20,21 @@ enum HeaderName {
   static let correlationID = "correlation-id"
   static let traceParent = "traceparent"
   static let traceState = "tracestate"
-
-  /// What the worker sets on its own events; a header to echo must not stand beside it.
-  static let own = [contentType, specVersion, id, source, type, time, subject]
 }
 
 extension String {
   /// Whether the names are the same but for the case of ASCII letters; `lowercase` must be in lower case.
   func isHeaderName(_ lowercase: String) -> Bool {
-    let (left, right) = (utf8, lowercase.utf8)
-    guard left.count == right.count else { return false }
-    return zip(left, right).allSatisfy { byte, expected in
-      byte == expected || ((UInt8(ascii: "A")...UInt8(ascii: "Z")).contains(byte) && byte | 0x20 == expected)
+    guard utf8.count == lowercase.utf8.count else { return false }
+    return self == lowercase || isHeaderNameInOtherCase(lowercase)
+  }
+
+  private func isHeaderNameInOtherCase(_ lowercase: String) -> Bool {
+    var expected = lowercase.utf8.makeIterator()
+    for byte in utf8 {
+      let isUppercase = byte >= UInt8(ascii: "A") && byte <= UInt8(ascii: "Z")
+      guard (isUppercase ? byte | 0x20 : byte) == expected.next() else { return false }
     }
+    return true
   }
 }

@@ -51,10 +51,7 @@ extension JSONReader {
       return text.withUTF8Buffer { unescaped(string).elementsEqual($0) }
     }
     guard string.range.count == text.utf8CodeUnitCount else { return false }
-    return text.withUTF8Buffer { expected in
-      for (index, byte) in expected.enumerated() where bytes[string.range.lowerBound + index] != byte { return false }
-      return true
-    }
+    return text.withUTF8Buffer { bytes[string.range].elementsEqual($0) }
   }
 
   private func unescaped(_ string: JSONString) -> [UInt8] {

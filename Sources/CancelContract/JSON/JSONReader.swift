@@ -116,7 +116,12 @@ public struct JSONReader: Sendable {
 
 extension JSONReader {
   /// Passes over blanks, tabs and line ends.
+  @inline(__always)
   mutating func skipBlanks() {
+    if position < end, bytes[position] <= 0x20 { skipSomeBlanks() }
+  }
+
+  private mutating func skipSomeBlanks() {
     while position < end {
       switch bytes[position] {
       case 0x20, 0x09, 0x0A, 0x0D: position += 1
@@ -126,6 +131,7 @@ extension JSONReader {
   }
 
   /// Whether the next byte is there and is this one.
+  @inline(__always)
   func next(is byte: UInt8) -> Bool {
     position < end && bytes[position] == byte
   }

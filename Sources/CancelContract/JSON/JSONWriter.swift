@@ -24,11 +24,13 @@ public struct JSONWriter: Sendable {
 
   /// Writes a member's name, which must need no escapes; its value comes next.
   public mutating func name(_ name: StaticString) {
-    if needsComma { bytes.append(UInt8(ascii: ",")) }
-    bytes.append(UInt8(ascii: "\""))
-    name.withUTF8Buffer { bytes.append(contentsOf: $0) }
-    bytes.append(UInt8(ascii: "\""))
-    bytes.append(UInt8(ascii: ":"))
+    bytes.append(upTo: name.utf8CodeUnitCount + 4) { text in
+      if needsComma { text.append(UInt8(ascii: ",")) }
+      text.append(UInt8(ascii: "\""))
+      name.withUTF8Buffer { text.append($0) }
+      text.append(UInt8(ascii: "\""))
+      text.append(UInt8(ascii: ":"))
+    }
     needsComma = false
   }
 
@@ -41,7 +43,7 @@ public struct JSONWriter: Sendable {
   /// Writes an integer.
   public mutating func integer(_ value: Int64) {
     separate()
-    bytes.appendDecimal(value)
+    bytes.append(upTo: 20) { $0.append(decimal: value) }
   }
 
   /// Writes `true` or `false`.
@@ -63,17 +65,21 @@ public struct JSONWriter: Sendable {
   /// Writes a point in time as a string (RFC 3339, UTC, with milliseconds or, where they are needed, microseconds).
   public mutating func timestamp(_ timestamp: Timestamp) {
     separate()
-    bytes.append(UInt8(ascii: "\""))
-    bytes.appendRFC3339(timestamp)
-    bytes.append(UInt8(ascii: "\""))
+    bytes.append(upTo: 29) { text in
+      text.append(UInt8(ascii: "\""))
+      text.append(rfc3339: timestamp)
+      text.append(UInt8(ascii: "\""))
+    }
   }
 
   /// Writes a UUID as a string in lower case.
   public mutating func uuid(_ uuid: UUID) {
     separate()
-    bytes.append(UInt8(ascii: "\""))
-    bytes.appendUUID(uuid)
-    bytes.append(UInt8(ascii: "\""))
+    bytes.append(upTo: 38) { text in
+      text.append(UInt8(ascii: "\""))
+      text.append(uuid: uuid)
+      text.append(UInt8(ascii: "\""))
+    }
   }
 
   private mutating func literal(_ text: StaticString) {

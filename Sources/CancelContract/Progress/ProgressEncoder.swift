@@ -37,7 +37,7 @@ public struct ProgressEncoder: Sendable {
       key: event.key,
       value: writer.bytes,
       headers: headers.headers(
-        id: EventIdentity.progress(of: event.source, sequence: event.sequence).lowercaseUTF8,
+        id: [UInt8](uuid: EventIdentity.progress(of: event.source, sequence: event.sequence)),
         time: event.reportedAt,
         subject: event.orderID,
         echoing: event.echoedHeaders

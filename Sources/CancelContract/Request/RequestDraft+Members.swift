@@ -109,13 +109,15 @@ extension RequestDraft {
       if kind != .null { note(.invalid(label, "must be a string; it is \(kind)", at: place, in: reader)) }
       return nil
     }
-    let text = reader.text(try reader.readString())
+    let string = try reader.readString()
+    let text = reader.text(string)
     guard RequestLimits.isWithin(text, lengths) else {
       let fix = "must have \(lengths.lowerBound) to \(lengths.upperBound) characters"
       note(.invalid(label, fix, at: place, in: reader))
       return nil
     }
-    guard !isIdentifier || !RequestLimits.hasControlCharacters(text) else {
+    // Without an escape there is none, for JSON forbids them.
+    guard !isIdentifier || !string.isEscaped || !RequestLimits.hasControlCharacters(text) else {
       note(.invalid(label, "must have no control characters", at: place, in: reader))
       return nil
     }

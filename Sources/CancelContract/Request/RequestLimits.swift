@@ -30,6 +30,6 @@ enum RequestLimits {
   }
 
   static func hasControlCharacters(_ text: String) -> Bool {
-    text.utf8.contains { $0 < 0x20 || $0 == 0x7F }
+    text.utf8.contains { $0 < 0x20 }
   }
 }

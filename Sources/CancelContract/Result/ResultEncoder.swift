@@ -21,7 +21,7 @@ public struct ResultEncoder: Sendable {
       key: result.key,
       value: value(of: result),
       headers: headers.headers(
-        id: EventIdentity.result(of: result.source).lowercaseUTF8,
+        id: [UInt8](uuid: EventIdentity.result(of: result.source)),
         time: result.stages.answered,
         subject: result.orderID,
         echoing: result.echoedHeaders

@@ -23,6 +23,8 @@ extension CancelEngine {
     guard partitions[number]?.phase == .restoring else {
       preconditionFailure("A ledger is read only while its partition is being restored.")
     }
+    // A tombstone says that there is nothing to know, whatever its key: a producer's warm-up writes one.
+    guard value != nil || key.contains(UInt8(ascii: "@")) else { return }
     let parsed = try LedgerKey(utf8: key)
     let orderKey = OrderKey(orderID: parsed.orderID.value, account: accounts.number(of: parsed.account))
     let record = try value.map { (bytes) throws(LedgerError) in try LedgerRecord(decoding: bytes) }

@@ -24,6 +24,14 @@ public struct AccountsSource: Sendable {
   }
 }
 
+extension AccountsSource: CustomStringConvertible, CustomReflectable {
+  /// Where the accounts come from; never what the environment holds.
+  public var description: String { "AccountsSource(\(file ?? "environment"))" }
+
+  /// Nothing: the environment may hold secrets.
+  public var customMirror: Mirror { Mirror(self, children: []) }
+}
+
 /// Tells whether files changed since they were last looked at, by what the file system says of them.
 struct FileStamps: Equatable {
   private struct Stamp: Equatable {

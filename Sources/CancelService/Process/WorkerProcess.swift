@@ -30,24 +30,28 @@ public struct WorkerProcess {
     let surface = OperatorSurface(configuration, setup: setup, logger: logger)
     let worker = try CancelWorkerService(setup: setup, observers: surface.observers, logger: logger)
     surface.watch(worker)
+    // The group would write its services' whole values at `debug`.
+    var quiet = logger
+    quiet.logLevel = max(logger.logLevel, .info)
     let group = ServiceGroup(
       configuration: ServiceGroupConfiguration(
         services: [
-          .init(service: SecondSignal()),
           .init(service: surface.server(logger: logger)),
           .init(service: AccountsReloader(source: source, initial: accounts, worker: worker, surface: surface, logger: logger)),
           .init(service: worker, failureTerminationBehavior: .gracefullyShutdownGroup),
         ],
         gracefulShutdownSignals: [.sigterm, .sigint],
-        logger: logger))
+        logger: quiet))
+    let secondSignal = Task { await SecondSignal().wait() }
+    defer { secondSignal.cancel() }
     try await group.run()
   }
 }
 
 /// Ends the process at once when it is told a second time to stop: whatever holds the first stop up, nothing is lost
 /// that a crash would not lose.
-private struct SecondSignal: Service {
-  func run() async throws {
+private struct SecondSignal {
+  func wait() async {
     var signals = 0
     for await _ in await UnixSignalsSequence(trapping: .sigterm, .sigint) {
       signals += 1

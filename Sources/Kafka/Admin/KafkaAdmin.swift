@@ -14,9 +14,9 @@ public actor KafkaAdmin {
   /// A client for administration; it connects by itself.
   /// - Throws: `KafkaError` where the configuration is refused.
   public init(configuration: KafkaClientConfiguration, logger: Logger) throws {
-    let settings = ClientSettings(fixed: ["allow.auto.create.topics": "false"])
+    // A consumer's client never makes a topic by asking for it.
     handle = try ClientHandle(
-      .reader, configuration, settings: settings, callbacks: errors, logger: logger, destroyed: destroyed)
+      .reader, configuration, settings: ClientSettings(), callbacks: errors, logger: logger, destroyed: destroyed)
   }
 
   /// Lets the client go.
@@ -93,9 +93,8 @@ public actor KafkaAdmin {
   func explained<R>(_ body: () throws -> R) throws -> R {
     do {
       return try body()
-    } catch var error as KafkaError {
-      if error.cause == nil, error.isRetriable { error.cause = errors.error }
-      throw error
+    } catch let error as KafkaError {
+      throw errors.explaining(error)
     }
   }
 

@@ -18,6 +18,11 @@ struct ClientSettings {
 
   /// The configuration, owned by the caller until `rd_kafka_new` takes it.
   func makeConfiguration(for client: KafkaClientConfiguration, logLevel: Int) throws -> OpaquePointer {
+    guard client.namesBroker else {
+      throw KafkaError(
+        code: .invalidArgument, message: "no broker is named; give host:port", operation: "configuration", isFatal: true
+      )
+    }
     guard let conf = rd_kafka_conf_new() else {
       throw KafkaError(code: .invalidArgument, message: "out of memory", operation: "configuration", isFatal: true)
     }

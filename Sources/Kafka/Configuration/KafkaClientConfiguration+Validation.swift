@@ -29,7 +29,7 @@ extension KafkaClientConfiguration {
   /// Asks librdkafka about every property, connecting to nothing. Empty means that a client can be made of it.
   public func validate() -> [Fault] {
     var faults: [Fault] = []
-    if bootstrapServers.allSatisfy({ $0 == " " || $0 == "," }) {
+    if !namesBroker {
       faults.append(Fault(property: "bootstrapServers", message: "names no broker; give host:port"))
     }
     guard let scratch = rd_kafka_conf_new() else { return faults }
@@ -49,6 +49,8 @@ extension KafkaClientConfiguration {
     }
     return Self.faultsOfWhole(scratch)
   }
+
+  var namesBroker: Bool { !bootstrapServers.allSatisfy { $0 == " " || $0 == "," } }
 
   /// Sets one property on the scratch configuration; what is wrong, if something is.
   private static func apply(_ name: String, _ value: String, to scratch: OpaquePointer, known: [String]) -> String? {

@@ -119,6 +119,8 @@ extension ClientSettings {
         "session.timeout.ms": "15000",
         "fetch.wait.max.ms": "50",
         "fetch.error.backoff.ms": "20",
+        // A coordinator on the move, offsets that are not stable yet: asked again soon.
+        "retry.backoff.ms": "20",
         "queued.min.messages": "5000",
         "queued.max.messages.kbytes": "16384",
         "topic.metadata.refresh.interval.ms": "10000",
@@ -131,7 +133,6 @@ extension ClientSettings {
         "auto.offset.reset": "earliest",
         "isolation.level": "read_committed",
         "partition.assignment.strategy": "range",
-        "allow.auto.create.topics": "false",
       ])
     settings.fixed["group.instance.id"] = instanceID
     return settings

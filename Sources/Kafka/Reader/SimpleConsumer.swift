@@ -109,14 +109,17 @@ extension ClientSettings {
   /// For reading without a group.
   static func reader(_ isolation: KafkaIsolation) -> ClientSettings {
     ClientSettings(
-      defaults: ["fetch.error.backoff.ms": "20"],
+      defaults: [
+        "fetch.error.backoff.ms": "20",
+        // A broker may answer with more than it was asked for; the limit only guards against nonsense.
+        "receive.message.max.bytes": "1000000000",
+      ],
       fixed: [
         "enable.auto.commit": "false",
         "enable.auto.offset.store": "false",
         "enable.partition.eof": "true",
         "auto.offset.reset": "earliest",
         "isolation.level": isolation.rawValue,
-        "allow.auto.create.topics": "false",
       ])
   }
 }

@@ -45,7 +45,7 @@ enum ClientKind: CaseIterable, CustomTestStringConvertible {
 
 extension CancelClientConfiguration {
   /// Plain HTTP to a port of this machine.
-  static func local(port: Int, timeout: Duration = .seconds(5)) -> CancelClientConfiguration {
+  static func local(port: Int, timeout: Duration = .seconds(60)) -> CancelClientConfiguration {
     var configuration = CancelClientConfiguration()
     configuration.baseURL = "http://127.0.0.1:\(port)"
     configuration.timeout = timeout

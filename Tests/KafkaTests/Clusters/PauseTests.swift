@@ -101,4 +101,28 @@ import Testing
     }
     #expect(await consumer.close(timeout: .seconds(10)))
   }
+
+  /// librdkafka by itself looks at a resumed partition only once a second.
+  @Test(arguments: TestCluster.all)
+  func aResumedPartitionFlowsAtOnce(_ cluster: TestCluster) async throws {
+    let cluster = try cluster.open()
+    let topic = try await cluster.createTopic("resumed", partitions: 1)
+    let place = KafkaTopicPartition(topic: topic, partition: 0)
+    let handler = RecordingHandler()
+    let consumer = try cluster.consumer(topic, group: OpenCluster.uniqueName("group"), handler: handler)
+    try consumer.start()
+    try await handler.recorder.wait("the assignment") { $0.assigned.count == 1 }
+    var waits: [Duration] = []
+    for number in 0..<9 {
+      try await cluster.publish(cluster.numbered(number..<number + 1, topic: topic))
+      let start = ContinuousClock.now
+      consumer.resume([place])
+      try await handler.recorder.wait("message \(number)") { $0.messages.count == number + 1 }
+      waits.append(.now - start)
+      consumer.pause([place])
+    }
+    #expect(handler.recorder.state.messages.map(\.number) == Array(0..<9))
+    #expect(waits.sorted()[4] < .milliseconds(300), "\(waits)")
+    #expect(await consumer.close(timeout: .seconds(10)))
+  }
 }

@@ -1,0 +1,120 @@
+import CancelContract
+import Foundation
+
+/// A record on the requests topic.
+struct RequestRecord {
+  var value: [UInt8]?
+  var key: [UInt8]?
+  var headers: [RecordHeader]
+  var source: SourceCoordinates
+  var producedAt: Timestamp
+  var receivedAt: Timestamp
+
+  func decoded(by decoder: RequestDecoder) -> Result<ReceivedRequest, UnreadableRequest> {
+    decoder.decode(
+      value: value,
+      key: key,
+      headers: headers,
+      source: source,
+      producedAt: producedAt,
+      receivedAt: receivedAt
+    )
+  }
+}
+
+/// Random requests and the records that carry them.
+enum RandomRequests {
+  static func request(_ random: inout SplitMix64) -> CancelRequest {
+    CancelRequest(
+      cancelID: RandomValues.text(&random, limit: 256, atLeast: 1, controls: false),
+      orderID: RandomValues.orderID(&random),
+      account: random.maybe(RandomValues.account),
+      priority: random.pick(Priority.allCases),
+      reason: random.maybe { RandomValues.text(&$0, limit: 1024) },
+      origin: random.maybe { random in
+        let field = { (random: inout SplitMix64) in RandomValues.text(&random, limit: 256, controls: false) }
+        return .init(
+          system: random.maybe(field),
+          actor: random.maybe(field),
+          algorithm: random.maybe(field),
+          desk: random.maybe(field)
+        )
+      },
+      campaignID: random.maybe { RandomValues.text(&$0, limit: 256, controls: false) },
+      decidedAt: random.maybe(RandomValues.timestamp),
+      deadline: random.maybe(RandomValues.timestamp),
+      context: random.maybe { RandomValues.object(&$0) }
+    )
+  }
+
+  /// A record that carries `request`, spelt in one of many ways.
+  static func record(of request: CancelRequest, _ random: inout SplitMix64) -> RequestRecord {
+    var record = RequestRecord(
+      key: RandomValues.key(&random),
+      headers: RandomValues.echoedHeaders(&random),
+      source: RandomValues.source(&random),
+      producedAt: RandomValues.timestamp(&random),
+      receivedAt: RandomValues.timestamp(&random)
+    )
+    let format: RequestEncoder.Format = random.oneIn(2) ? .plain : .cloudEvent(source: "/fuzz")
+    switch random.below(4) {
+    case 0:
+      let encoded = RequestEncoder(format).encode(request, at: record.receivedAt, headers: record.headers)
+      record.value = encoded.value
+      record.headers = encoded.headers
+    case 1: record.value = spelt(request, &random)
+    default:
+      record.value = event(request, &random)
+      let type = random.pick(["application/cloudevents+json", "Application/CloudEvents+JSON; charset=UTF-8"])
+      record.headers.append(RecordHeader("Content-Type", type))
+    }
+    return record
+  }
+
+  private static func spelt(_ request: CancelRequest, _ random: inout SplitMix64) -> [UInt8] {
+    var members: [(name: String, value: [UInt8])] = [("cancelId", JSONSpelling.string(request.cancelID, &random))]
+    let order = request.orderID.description
+    members.append(("orderId", random.oneIn(2) ? JSONSpelling.string(order, &random) : Array(order.utf8)))
+    if request.priority != .routine || random.oneIn(2) {
+      members.append(("priority", JSONSpelling.string(request.priority.name, &random)))
+    }
+    if let account = request.account {
+      members.append(("account", JSONSpelling.string(account.description, &random)))
+    }
+    let texts = [("reason", request.reason), ("campaignId", request.campaignID)]
+    let times = [("decidedAt", request.decidedAt?.rfc3339), ("deadline", request.deadline?.rfc3339)]
+    for (name, text) in texts + times {
+      if let text {
+        members.append((name, JSONSpelling.string(text, &random)))
+      } else if random.oneIn(4) {
+        members.append((name, Array("null".utf8)))
+      }
+    }
+    if let origin = request.origin {
+      let fields = [
+        ("system", origin.system), ("actor", origin.actor), ("algorithm", origin.algorithm), ("desk", origin.desk),
+      ]
+      let present = fields.compactMap { name, text in text.map { (name, JSONSpelling.string($0, &random)) } }
+      members.append(("origin", JSONSpelling.object(present, &random)))
+    }
+    if let context = request.context { members.append(("context", context.utf8)) }
+    for _ in 0..<random.below(3) {
+      members.append(("x" + RandomValues.text(&random, limit: 8), RandomValues.value(&random)))
+    }
+    return JSONSpelling.object(members, &random)
+  }
+
+  private static func event(_ request: CancelRequest, _ random: inout SplitMix64) -> [UInt8] {
+    let data = spelt(request, &random)
+    var members: [(name: String, value: [UInt8])] = [
+      ("specversion", "1.0"), ("id", "e-1"), ("source", "/fuzz"), ("type", "cancel-worker.request.v1"),
+    ].map { ($0.0, JSONSpelling.string($0.1, &random)) }
+    if random.oneIn(3) {
+      members.append(("data_base64", JSONSpelling.string(Data(data).base64EncodedString(), &random)))
+    } else {
+      members.append(("data", data))
+    }
+    if random.oneIn(2) { members.append(("datacontenttype", Array("\"application/json\"".utf8))) }
+    return JSONSpelling.object(members, &random)
+  }
+}

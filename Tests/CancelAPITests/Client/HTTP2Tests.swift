@@ -1,0 +1,172 @@
+import CancelContract
+import NIOHPACK
+import NIOHTTP2
+import Testing
+
+@testable import CancelAPI
+
+/// What each client makes of an HTTP/2 server, well behaved and otherwise.
+@Suite(.serialized)
+struct HTTP2Tests {
+  private let directory: TemporaryDirectory
+
+  init() throws {
+    directory = try TemporaryDirectory()
+  }
+
+  private func configuration(
+    _ server: HTTP2Server, timeout: Duration = .seconds(60)
+  ) throws -> CancelClientConfiguration {
+    var configuration = CancelClientConfiguration.local(port: server.port, timeout: timeout)
+    configuration.baseURL = "https://localhost:\(server.port)"
+    configuration.trustRoots = .file(try directory.write("roots.pem", TestCertificate.authority))
+    return configuration
+  }
+
+  private func answer(
+    _ kind: ClientKind, timeout: Duration = .seconds(60), _ script: @escaping HTTP2Server.Script
+  ) async throws -> CancelAnswer {
+    try await HTTP2Server.run(script: script) { server in
+      try await kind.run(configuration(server, timeout: timeout)) { try await $0.cancel(.example()).get() }
+    }
+  }
+
+  private static let ok: [HTTP2Step] = [
+    .headers([":status": "200", "x-ratelimit-remaining": "7"], end: false), .data("{\"token\":\"t\"}", end: true),
+  ]
+  private static let accepted = CancelAnswer(
+    kind: .accepted, httpStatus: 200, token: "t", rateLimit: RateLimit(remaining: 7))
+
+  @Test(arguments: ClientKind.allCases)
+  func sendsTheHeadersOfTheSpecification(_ kind: ClientKind) async throws {
+    try await HTTP2Server.run { _, _ in
+      Self.ok
+    } _: { server in
+      try await kind.run(configuration(server)) { client in
+        let call = try CancelCall.example()
+        #expect(try await client.cancel(call).get() == Self.accepted)
+        let request = try #require(server.requests.first)
+        #expect(request.first(name: ":method") == "DELETE")
+        #expect(request.first(name: ":path") == "/api/v2/trading/execution/orders/13902598")
+        #expect(request.first(name: ":authority") == "localhost:\(server.port)")
+        #expect(request.first(name: "x-request-id") == call.requestID.uuidString.lowercased())
+        #expect(request.first(name: "x-api-key") == Canary.apiKey)
+        #expect(request.first(name: "x-user-key") == Canary.userKey)
+        #expect(request.first(name: "user-agent") == "cancel-worker/test")
+      }
+    }
+  }
+
+  @Test(arguments: ClientKind.allCases)
+  func oneConnectionCarriesManyCalls(_ kind: ClientKind) async throws {
+    try await HTTP2Server.run { _, _ in
+      Self.ok
+    } _: { server in
+      try await kind.run(configuration(server)) { client in
+        // the first call tells the client what the server speaks
+        _ = try await client.cancel(.example()).get()
+        let calls = try (0..<200).map { _ in client.cancel(try .example()) }
+        for call in calls { #expect(try await call.get() == Self.accepted) }
+        #expect(server.connections <= 3)
+        #expect(server.requests.count == 201)
+      }
+    }
+  }
+
+  @Test(arguments: ClientKind.allCases)
+  func keepsToTheServersLimit(_ kind: ClientKind) async throws {
+    let settings: HTTP2Settings = [HTTP2Setting(parameter: .maxConcurrentStreams, value: 1)]
+    try await HTTP2Server.run(settings: settings) { _, _ in
+      Self.ok
+    } _: { server in
+      try await kind.run(configuration(server)) { client in
+        let calls = try (0..<50).map { _ in client.cancel(try .example()) }
+        for call in calls { #expect(try await call.get() == Self.accepted) }
+      }
+    }
+  }
+
+  @Test(arguments: ClientKind.allCases)
+  func silenceIsAmbiguous(_ kind: ClientKind) async throws {
+    let answer = try await answer(kind, timeout: .seconds(1)) { _, _ in [] }
+    #expect(answer.kind == .ambiguous)
+  }
+
+  @Test(arguments: ClientKind.allCases)
+  func silenceWithinTheBodyCostsTheBodyOnly(_ kind: ClientKind) async throws {
+    let answer = try await answer(kind, timeout: .seconds(1)) { _, _ in
+      [.headers([":status": "404"], end: false), .data("{\"ti", end: false)]
+    }
+    #expect(answer.kind == .rejected)
+  }
+
+  @Test(arguments: ClientKind.allCases)
+  func aLostConnectionIsAmbiguous(_ kind: ClientKind) async throws {
+    let answer = try await answer(kind) { _, _ in [.close] }
+    #expect(answer.kind == .ambiguous)
+  }
+
+  @Test(arguments: ClientKind.allCases)
+  func aResetStreamIsAmbiguous(_ kind: ClientKind) async throws {
+    let answer = try await answer(kind) { _, _ in [.resetStream(.internalError)] }
+    #expect(answer.kind == .ambiguous)
+  }
+
+  @Test func whatTheServerSaysItDidNotProcessIsTransient() async throws {
+    let refused = try await answer(.nio) { _, _ in [.resetStream(.refusedStream)] }
+    #expect(refused.kind == .transient)
+    let goingAway = try await answer(.nio) { _, _ in [.goAway(last: .rootStream), .close] }
+    #expect(goingAway.kind == .transient)
+  }
+
+  @Test(arguments: ClientKind.allCases)
+  func aServerThatGoesAwayFinishesWhatItTook(_ kind: ClientKind) async throws {
+    try await HTTP2Server.run { number, stream in
+      number == 0 ? [.goAway(last: stream)] + Self.ok : Self.ok
+    } _: { server in
+      try await kind.run(configuration(server)) { client in
+        for _ in 0..<3 {
+          let answer = try await client.cancel(.example()).get()
+          #expect(answer == Self.accepted)
+        }
+        #expect(server.connections >= 2)
+      }
+    }
+  }
+
+  @Test(arguments: ClientKind.allCases)
+  func anEndlessBodyEndsTheCallAndNoOther(_ kind: ClientKind) async throws {
+    let block = String(repeating: "x", count: 16_000)
+    try await HTTP2Server.run { number, _ in
+      number % 2 == 0 ? [.headers([":status": "404"], end: false), .dataForever(block)] : Self.ok
+    } _: { server in
+      try await kind.run(configuration(server)) { client in
+        // together more than the connection's window: it has to be widened for the rest
+        for _ in 0..<40 {
+          let long = try await client.cancel(.example()).get()
+          #expect(long.kind == .rejected)
+          let short = try await client.cancel(.example()).get()
+          #expect(short == Self.accepted)
+        }
+      }
+    }
+  }
+
+  @Test(arguments: ClientKind.allCases)
+  func interimResponsesAndTrailersAreSkipped(_ kind: ClientKind) async throws {
+    let answer = try await answer(kind) { _, _ in
+      [
+        .headers([":status": "103", "x-ratelimit-remaining": "1"], end: false),
+        .headers([":status": "200", "x-ratelimit-remaining": "7"], end: false),
+        .data("{\"token\":\"t\"}", end: false), .headers(["x-trailer": "1"], end: true),
+      ]
+    }
+    #expect(answer == Self.accepted)
+  }
+
+  @Test(arguments: ClientKind.allCases)
+  func aHeadersOnlyAnswerWillDo(_ kind: ClientKind) async throws {
+    let answer = try await answer(kind) { _, _ in [.headers([":status": "204"], end: true)] }
+    #expect(answer == CancelAnswer(kind: .accepted, httpStatus: 204))
+  }
+}

