@@ -54,7 +54,7 @@ import Testing
   @Test func moreConnectionsThanAllowedWait() async throws {
     try await FakeWorker().serve({
       $0.bounds.connections = 1
-      $0.bounds.idleTimeout = .milliseconds(50)
+      $0.bounds.idleTimeout = .seconds(1)
     }) { port in
       // The first holds the only connection until it is idle for too long; the second is served then.
       try await RawClient.with(port: port) { _, _ in

@@ -37,7 +37,7 @@ extension LivePage {
     .tiles div.warn { background: var(--warn-ground); border-color: var(--warn); }
     dt { color: var(--quiet); font-size: .8125rem; }
     dd { margin: 0; font-size: 1.5rem; font-weight: 600; }
-    .row { display: flex; justify-content: space-between; align-items: end; gap: 1rem; }
+    .row { display: flex; justify-content: space-between; align-items: end; gap: 1rem; margin-top: 1rem; }
     button {
       font: inherit; min-height: 2.75rem; padding: 0 1rem; margin-bottom: .375rem; color: var(--ink);
       background: var(--card); border: 1px solid var(--quiet); border-radius: .5rem; cursor: pointer;
