@@ -77,6 +77,7 @@ let package = Package(
         .product(name: "Configuration", package: "swift-configuration"),
         .product(name: "Histogram", package: "hdrhistogram-swift"),
         .product(name: "Hummingbird", package: "hummingbird"),
+        .product(name: "HummingbirdCore", package: "hummingbird"),
         .product(name: "Logging", package: "swift-log"),
         .product(name: "Metrics", package: "swift-metrics"),
         .product(name: "NIOCore", package: "swift-nio"),
@@ -126,10 +127,16 @@ let package = Package(
       ]
     ),
     .testTarget(name: "CancelCoreTests", dependencies: ["CancelCore"]),
-    .testTarget(name: "CancelServiceTests", dependencies: ["CancelService", "EToroSimulator"]),
+    .testTarget(
+      name: "CancelServiceTests",
+      dependencies: [
+        "CancelService", "EToroSimulator",
+        .product(name: "InMemoryTracing", package: "swift-distributed-tracing"),
+      ]
+    ),
     .testTarget(name: "EToroSimulatorTests", dependencies: ["EToroSimulator"]),
     .testTarget(name: "CommandLineTests", dependencies: ["cancel-worker"]),
-    .testTarget(name: "IntegrationTests", dependencies: ["CancelService", "EToroSimulator", "Kafka"]),
+    .testTarget(name: "IntegrationTests", dependencies: ["cancel-worker", "CancelService", "EToroSimulator", "Kafka"]),
   ],
   swiftLanguageModes: [.v6]
 )

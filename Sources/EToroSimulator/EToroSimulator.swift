@@ -23,7 +23,7 @@ public final class EToroSimulator: Service {
     self.configuration = configuration
     state = SimulatorState(configuration)
     var quiet = Logger(label: "etoro-simulator")
-    quiet.logLevel = .warning
+    quiet.logLevel = .critical
     self.logger = logger ?? quiet
     (bound, didBind) = AsyncStream.makeStream(of: Int.self)
   }

@@ -28,7 +28,7 @@ struct AnswerReader: Sendable {
   static func answer(
     status: Int,
     headers: AnswerHeaders,
-    body: Span<UInt8>,
+    body: [UInt8],
     credential: Credential,
     now: Timestamp
   ) -> CancelAnswer {
@@ -41,8 +41,7 @@ struct AnswerReader: Sendable {
       return CancelAnswer(
         kind: .transient, httpStatus: status, problem: redirect(status: status, headers), rateLimit: rateLimit)
     case 400..<600:
-      let isClean = !credential.isRepeated(in: body)
-      let problem = Problem.fromAPI(body: isClean ? body.bytes : [], status: status)
+      let problem = Problem(apiBody: credential.isRepeated(in: body.span) ? [] : body, status: status)
       return CancelAnswer(kind: kind(ofError: status), httpStatus: status, problem: problem, rateLimit: rateLimit)
     default:
       return CancelAnswer(
@@ -77,14 +76,5 @@ struct AnswerReader: Sendable {
       resetAfter: headers.reset?.fromAnswer(date: headers.date, now: now),
       retryAfter: headers.retryAfter?.fromAnswer(date: headers.date, now: now))
     return rateLimit == RateLimit() ? nil : rateLimit
-  }
-}
-
-extension Span<UInt8> {
-  fileprivate var bytes: [UInt8] {
-    Array(unsafeUninitializedCapacity: count) { buffer, initialized in
-      for index in indices { buffer.initializeElement(at: index, to: self[index]) }
-      initialized = count
-    }
   }
 }

@@ -62,7 +62,7 @@ final class AnswerCollector: HTTPClientResponseDelegate {
     let state = state.value
     guard let status = state.status else { return nil }
     return AnswerReader.answer(
-      status: status, headers: state.headers, body: state.body.readableBytesUInt8Span,
+      status: status, headers: state.headers, body: Array(state.body.readableBytesView),
       credential: call.account.credential, now: .now)
   }
 

@@ -15,7 +15,7 @@ struct PendingCall {
   func answer(status: Int, headers: AnswerHeaders, body: ByteBuffer) {
     promise.succeed(
       AnswerReader.answer(
-        status: status, headers: headers, body: body.readableBytesUInt8Span, credential: call.account.credential,
-        now: .now))
+        status: status, headers: headers, body: Array(body.readableBytesView),
+        credential: call.account.credential, now: .now))
   }
 }

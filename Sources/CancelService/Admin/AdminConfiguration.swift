@@ -42,7 +42,7 @@ public struct AdminConfiguration: Sendable {
 
 /// Whom the admin server asks.
 public struct AdminSources: Sendable {
-  /// The worker as it is now; asked no more than four times a second.
+  /// The worker as it is now; asked no more than twice a second.
   public var snapshot: @Sendable () async -> WorkerSnapshot
   /// What is told until the worker has answered once.
   public var initialSnapshot: WorkerSnapshot

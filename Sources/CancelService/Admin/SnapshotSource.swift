@@ -18,7 +18,7 @@ final class SnapshotSource: Sendable {
     snapshot: @escaping @Sendable () async -> WorkerSnapshot
   ) {
     self.query = CoalescedQuery(
-      maxAge: .milliseconds(250), patience: patience, eventLoop: eventLoop, ask: snapshot)
+      maxAge: .milliseconds(500), patience: patience, eventLoop: eventLoop, ask: snapshot)
     self.last = Mutex((initial, .now))
   }
 

@@ -27,7 +27,17 @@ public struct OperatorSurface: Sendable {
     let now = SteadyClock().now
     initial = WorkerSnapshot(
       takenAt: now, startedAt: now, version: setup.version, instance: setup.instanceID, state: .starting)
-    observers = [WorkerMetrics(factory: registry, environments: environments), feed]
+    var observers: [any WorkerObserver] = [
+      WorkerMetrics(factory: registry, environments: environments), feed, RequestLog(logger: logger),
+    ]
+    if let endpoint = try? setup.api.validated(),
+      let tracing = WorkerTracing(
+        calls: TracedCalls(endpoint: endpoint, paths: setup.api.paths), environments: environments,
+        defaultAccount: setup.defaultAccount, consumerGroup: setup.groupID)
+    {
+      observers.append(tracing)
+    }
+    self.observers = observers
   }
 
   /// Shows this worker from now on.

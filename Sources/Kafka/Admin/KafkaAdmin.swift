@@ -93,9 +93,8 @@ public actor KafkaAdmin {
   func explained<R>(_ body: () throws -> R) throws -> R {
     do {
       return try body()
-    } catch var error as KafkaError {
-      if error.cause == nil, error.isRetriable { error.cause = errors.error }
-      throw error
+    } catch let error as KafkaError {
+      throw errors.explaining(error)
     }
   }
 

@@ -23,8 +23,13 @@ final class LastClientError: ClientCallbacks {
 
   func clientFailed(_ error: KafkaError) { last.update { $0 = error } }
 
-  /// The latest error of a connection, which says more than the time-out of the call that needed it.
-  var error: KafkaError? { last.withLock { $0 } }
+  /// The error with the latest one of a connection as its cause, which says more than the time-out of a call.
+  func explaining(_ error: KafkaError) -> KafkaError {
+    guard error.isRetriable, error.cause == nil else { return error }
+    var error = error
+    error.cause = last.withLock { $0 }
+    return error
+  }
 }
 
 /// The opaque pointer that librdkafka hands to every callback of a client. `ClientHandle` keeps it alive until

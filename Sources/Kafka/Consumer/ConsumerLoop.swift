@@ -75,9 +75,9 @@ final class ConsumerLoop: @unchecked Sendable {
   }
 
   func acknowledge(_ count: Int) {
-    let left = unacknowledged.subtract(count, ordering: .acquiringAndReleasing).newValue
+    let left = unacknowledged.subtract(count, ordering: .sequentiallyConsistent).newValue
     precondition(left >= 0, "more messages were acknowledged than handed over")
-    if left <= maxOutstanding / 2, wantsRoom.load(ordering: .acquiring) { request { _ in } }
+    if left <= maxOutstanding / 2, wantsRoom.load(ordering: .sequentiallyConsistent) { request { _ in } }
   }
 
   private static func wakePoll(of handle: ClientHandle) {

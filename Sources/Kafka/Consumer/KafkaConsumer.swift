@@ -119,6 +119,8 @@ extension ClientSettings {
         "session.timeout.ms": "15000",
         "fetch.wait.max.ms": "50",
         "fetch.error.backoff.ms": "20",
+        // A coordinator on the move, offsets that are not stable yet: asked again soon.
+        "retry.backoff.ms": "20",
         "queued.min.messages": "5000",
         "queued.max.messages.kbytes": "16384",
         "topic.metadata.refresh.interval.ms": "10000",

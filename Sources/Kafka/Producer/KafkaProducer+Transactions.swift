@@ -39,7 +39,7 @@ extension KafkaProducer {
   ///   - consumer: the group's member that read them; may be `nil` only where there are no offsets.
   ///   - produce: writes the records. When it throws, the transaction is aborted and its error is thrown on.
   /// - Throws: `KafkaError`. With `mustAbortTransaction` the transaction has been aborted, and the same content may be
-  ///   sent again; with `isFatal` the producer is of no use any more.
+  ///   sent again (a record that is too large has to be dealt with in `produce`, or it will be so again); with `isFatal` the producer is of no use any more.
   public func transact(
     offsets: [KafkaTopicPartition: Int64] = [:], consumer: KafkaConsumer? = nil,
     produce: @Sendable (inout KafkaRecordSink) throws -> Void

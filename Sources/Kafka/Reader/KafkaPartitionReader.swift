@@ -43,9 +43,8 @@ private struct ReadToEnd: Sendable {
     let errors = LastClientError()
     do {
       return try read(errors, isCancelled)
-    } catch var error as KafkaError {
-      if error.cause == nil { error.cause = errors.error }
-      throw error
+    } catch let error as KafkaError {
+      throw errors.explaining(error)
     }
   }
 

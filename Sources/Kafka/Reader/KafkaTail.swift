@@ -30,9 +30,8 @@ public struct KafkaTail: Sendable {
         let handle = try ClientHandle(
           .reader, configuration, settings: .reader(isolation), callbacks: errors, logger: logger)
         return try startOffsets(handle, topic, start, until: .now + timeout, isCancelled)
-      } catch var error as KafkaError {
-        if error.cause == nil { error.cause = errors.error }
-        throw error
+      } catch let error as KafkaError {
+        throw errors.explaining(error)
       }
     }
     return KafkaTail(
@@ -51,14 +50,19 @@ public struct KafkaTail: Sendable {
   }
 
   private func read(_ isCancelled: () -> Bool, _ onBatch: ([KafkaMessage]) throws -> Next) throws {
-    let consumer = try SimpleConsumer(
-      configuration, topic: topic, settings: .tail(isolation), callbacks: LastClientError(), logger: logger,
-      destroyed: Completion())
-    for (partition, offset) in startOffsets { try consumer.start(partition, at: offset) }
-    while !isCancelled() {
-      let event = try consumer.poll(.milliseconds(100)) { _, _ in true }
-      guard case .messages(let messages, _) = event, !messages.isEmpty else { continue }
-      if case .stop = try onBatch(messages) { return }
+    let errors = LastClientError()
+    do {
+      let consumer = try SimpleConsumer(
+        configuration, topic: topic, settings: .tail(isolation), callbacks: errors, logger: logger,
+        destroyed: Completion())
+      for (partition, offset) in startOffsets { try consumer.start(partition, at: offset) }
+      while !isCancelled() {
+        let event = try consumer.poll(.milliseconds(100)) { _, _ in true }
+        guard case .messages(let messages, _) = event, !messages.isEmpty else { continue }
+        if case .stop = try onBatch(messages) { return }
+      }
+    } catch let error as KafkaError {
+      throw errors.explaining(error)
     }
   }
 

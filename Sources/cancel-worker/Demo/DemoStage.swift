@@ -21,8 +21,7 @@ final class DemoStage: Sendable {
     accounts: [AccountName], simulation: SimulatorConfiguration, adminPort: Int?,
     configure: (inout WorkerSetup) -> Void
   ) async throws {
-    var logger = CommandLog.logger()
-    logger.logLevel = .error
+    let logger = CommandLog.quiet
     cluster = try KafkaMockCluster(brokers: 1)
     for topic in topics.all { try cluster.createTopic(topic, partitions: 4) }
     kafka = KafkaClientConfiguration(bootstrapServers: cluster.bootstrapServers, clientID: "demo")

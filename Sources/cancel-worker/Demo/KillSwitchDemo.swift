@@ -32,7 +32,7 @@ struct KillSwitchDemo {
         + "\(routinePerAccount) routine cancels per account, then a kill-switch of \(killSwitchPerAccount)")
     let tally = ResultTally(view: view)
     let tail = try await KafkaTail.open(
-      configuration: stage.kafka, topic: stage.topics.results, from: .beginning, logger: CommandLog.logger())
+      configuration: stage.kafka, topic: stage.topics.results, from: .beginning, logger: CommandLog.quiet)
     let total = accounts.count * (routinePerAccount + killSwitchPerAccount)
     try await withThrowingTaskGroup(of: Void.self) { group in
       group.addTask { try await tail.run { tally.take($0) >= total ? .stop : .continue } }
@@ -46,7 +46,7 @@ struct KillSwitchDemo {
 
   /// Sends the backlog, waits until the worker is at it, and pulls the switch.
   private func pull(_ stage: DemoStage) async throws {
-    let producer = try KafkaProducer(configuration: stage.kafka, transactionalID: nil, logger: CommandLog.logger())
+    let producer = try KafkaProducer(configuration: stage.kafka, transactionalID: nil, logger: CommandLog.quiet)
     try await producer.publish(records(stage, "routine", from: 1_000_000, routinePerAccount))
     await stage.simulator.state.waitForCalls(accounts.count * 15)
     try await producer.publish(records(stage, "killSwitch", from: 2_000_000, killSwitchPerAccount))

@@ -34,7 +34,7 @@ struct MixedDemo {
     view.begin("\(requests) requests, \(Int(duplicates * 100)) % of them duplicates, 2 % unreadable; * = no call of its own")
     let tally = ResultTally(view: view)
     let tail = try await KafkaTail.open(
-      configuration: stage.kafka, topic: stage.topics.results, from: .beginning, logger: CommandLog.logger())
+      configuration: stage.kafka, topic: stage.topics.results, from: .beginning, logger: CommandLog.quiet)
     let expected = requests
     try await withThrowingTaskGroup(of: Void.self) { group in
       group.addTask { try await tail.run { tally.take($0) >= expected ? .stop : .continue } }
@@ -53,7 +53,7 @@ struct MixedDemo {
 
   private func send(to stage: DemoStage, _ accounts: [AccountName]) async throws {
     var load = DemoLoad(seed: seed, duplicates: duplicates, accounts: accounts)
-    let producer = try KafkaProducer(configuration: stage.kafka, transactionalID: nil, logger: CommandLog.logger())
+    let producer = try KafkaProducer(configuration: stage.kafka, transactionalID: nil, logger: CommandLog.quiet)
     var left = requests
     while left > 0 {
       let messages = (0..<min(50, left)).map { _ in load.next() }

@@ -3,6 +3,14 @@ import Testing
 
 @testable import CancelAPI
 
+#if canImport(Glibc)
+  import Glibc
+#elseif canImport(Musl)
+  import Musl
+#elseif canImport(Darwin)
+  import Darwin
+#endif
+
 struct AccountsFileTests {
   private let directory: TemporaryDirectory
 
@@ -150,14 +158,24 @@ struct AccountsFileTests {
           + "{\"environment\":\"real\",\"apiKey\":\"\(key)\",\"userKey\":\"\(user)\"}"
     }
     if !isYAML { text += "}}" }
-    let clock = ContinuousClock()
-    var count = 0
-    let time = try clock.measure { count = try load(text).accounts.count }
-    #expect(count == 10_000)
-    print("10,000 accounts (\(isYAML ? "YAML" : "JSON")): \(time)")
-    // a debug build is several times slower than what is promised of a release build
-    #expect(time < .seconds(5))
+    let start = processorTime()
+    #expect(try load(text).accounts.count == 10_000)
+    let time = processorTime() - start
+    print("10,000 accounts (\(isYAML ? "YAML" : "JSON")): \(time) of processor time")
+    // a debug build is many times slower than what is promised of a release build
+    #if DEBUG
+      #expect(time < .seconds(10))
+    #else
+      #expect(time < .seconds(1))
+    #endif
   }
+}
+
+/// What this thread has used of the processor, so that a busy machine makes no difference.
+private func processorTime() -> Duration {
+  var time = timespec()
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time)
+  return .seconds(Int64(time.tv_sec)) + .nanoseconds(Int64(time.tv_nsec))
 }
 
 struct AccountsFromEnvironmentTests {

@@ -11,9 +11,8 @@ struct AnswerReaderTests {
   ) throws -> CancelAnswer {
     var taken = AnswerHeaders()
     for (name, value) in headers { taken.take(name: name, value: value) }
-    let bytes = Array(body.utf8)
     return AnswerReader.answer(
-      status: status, headers: taken, body: bytes.span, credential: try Canary.pair().credential, now: Self.now)
+      status: status, headers: taken, body: Array(body.utf8), credential: try Canary.pair().credential, now: Self.now)
   }
 
   private func rateLimit(_ headers: [(String, String)]) throws -> RateLimit? {
@@ -62,8 +61,8 @@ struct AnswerReaderTests {
 
   @Test func keepsTheProblemOfTheAPI() throws {
     let body = "{\"title\":\"Order not found\",\"status\":404,\"extra\":[1]}"
-    #expect(try answer(404, body: body).problem == Problem.fromAPI(body: Array(body.utf8), status: 404))
-    #expect(try answer(500).problem == Problem.fromAPI(body: [], status: 500))
+    #expect(try answer(404, body: body).problem == Problem(json: JSONText(wellFormed: Array(body.utf8))))
+    #expect(try answer(500).problem == Problem(apiBody: [], status: 500))
   }
 
   @Test func tellsOfARedirect() throws {

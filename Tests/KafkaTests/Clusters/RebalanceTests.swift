@@ -76,6 +76,40 @@ import Testing
     #expect(await two.close(timeout: .seconds(20)))
   }
 
+  /// What is settled goes out with the position while the member still has the partitions.
+  @Test(arguments: clusters)
+  func aTransactionGoesThroughWhileThePartitionsAreBeingRevoked(_ cluster: TestCluster) async throws {
+    let cluster = try cluster.open()
+    let topic = try await cluster.createTopic("revoked", partitions: 2)
+    let group = OpenCluster.uniqueName("group")
+    let asked = Recorder(false)
+    let gate = Gate()
+    let first = RecordingHandler(onRevoked: { _ in
+      asked.update { $0 = true }
+      gate.wait()
+    })
+    let second = RecordingHandler()
+    let one = try cluster.consumer(topic, group: group, handler: first)
+    let two = try cluster.consumer(topic, group: group, handler: second)
+    let producer = try KafkaProducer(
+      configuration: cluster.configuration, transactionalID: group, logger: cluster.logger)
+    try await producer.initTransactions(timeout: .seconds(20))
+    try one.start()
+    try await first.recorder.wait("the assignment") { $0.assigned.count == 2 }
+    try two.start()
+    try await asked.wait("the revocation") { $0 }
+    let offsets = Dictionary(uniqueKeysWithValues: first.recorder.state.assigned.keys.map { ($0, Int64(5)) })
+    try await producer.transact(offsets: offsets, consumer: one) { sink in
+      try sink.send(topic: topic, partition: 0, key: nil, value: [1])
+    }
+    gate.open()
+    try await second.recorder.wait("its share") { $0.assigned.count == 1 }
+    if cluster.mock == nil { #expect(second.recorder.state.assigned.values.allSatisfy { $0 == 5 }) }
+    #expect(await one.close(timeout: .seconds(20)))
+    #expect(await two.close(timeout: .seconds(20)))
+    #expect(await producer.close(timeout: .seconds(10)))
+  }
+
   @Test func offsetsThatCanNotBeReadAtOnceAreAskedForAgain() async throws {
     let cluster = try TestCluster.mock.open()
     let topic = try await cluster.createTopic("stubborn", partitions: 1)
