@@ -12,7 +12,8 @@ if [ ! -x "$tools/bin/hadolint" ]; then
 fi
 export PATH="$PATH:$tools/bin"
 if ! command -v promtool >/dev/null && [ "$(id -u)" = 0 ]; then
-  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends prometheus >/dev/null
+  apt-get update -qq
+  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends prometheus >/dev/null
 fi
 
 scratch=$(mktemp -d)
@@ -51,7 +52,8 @@ check "Dockerfile" hadolint Deploy/Dockerfile
 check "compose" silent docker-compose --profile observability config --quiet
 if command -v kubectl >/dev/null; then
   for folder in Deploy/kubernetes/base Deploy/kubernetes/overlays/*/; do check "$folder" kubernetes "$folder"; done
-  check "the example of the Secret" kubernetes-validate --strict --quiet Deploy/kubernetes/overlays/production/keys.example.yaml
+  check "the example of the Secret" kubernetes-validate --strict --quiet \
+    Deploy/kubernetes/overlays/production/keys.example.yaml
 fi
 check "Prometheus" promtool check config Deploy/prometheus/prometheus.yml
 check "alert rules" promtool check rules --lint=all --lint-fatal Deploy/prometheus/alerts.yml
