@@ -44,17 +44,39 @@ for text in expressions + [rule["expr"] for rule in rules]:
         if name not in known and re.sub(r"_(bucket|sum|count)$", "", name) not in known:
             faults.append(f"no metric is called {name}")
 
+
+
+def has_heading(page: Path, anchor: str) -> bool:
+    headings = re.findall(r"^#+ (.*)$", page.read_text(), re.MULTILINE)
+    return anchor in {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
 for rule in rules:
     page, _, anchor = rule["annotations"]["runbook_url"].partition("#")
-    headings = re.findall(r"^#+ (.*)$", Path(page).read_text(), re.MULTILINE)
-    if anchor not in {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}:
+    if not has_heading(Path(page), anchor):
         faults.append(f"the runbook of {rule['alert']} is missing: {page}#{anchor}")
-
-# Links between the pages lead somewhere.
 for page in Path("Deploy").rglob("*.md"):
-    for link in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text()):
-        if not (page.parent / link).exists():
-            faults.append(f"{page} links to {link}, which is missing")
+    for link, anchor in re.findall(r"\]\((?!\w+:)([^)#]*)#?([^)]*)\)", page.read_text()):
+        target = page.parent / link if link else page
+        if not target.exists() or anchor and not has_heading(target, anchor):
+            faults.append(f"{page} links to {link}#{anchor}, which is missing")
+
+
+def keys(node, prefix=""):
+    for name, value in node.items():
+        key = f"{prefix}.{name}" if prefix else name
+        if isinstance(value, dict) and key != "kafka.properties":
+            yield from keys(value, key)
+        else:
+            yield key
+
+
+# The example with every key has every key that is read, those in comments among them.
+loading = Path("Sources/CancelService/Configuration/WorkerConfiguration+Loading.swift").read_text()
+read = set(re.findall(r'values\.read\(\s*"([A-Za-z.]+)"', loading)) | {"kafka.properties"}
+full = re.sub(r"^(  )# (\w+: \S+ #)", r"\1\2", Path("Deploy/config/full.yaml").read_text(), flags=re.MULTILINE)
+for key in sorted(read ^ set(keys(yaml.safe_load(full)))):
+    faults.append(f"{key} is {'missing in' if key in read else 'no key, but stands in'} Deploy/config/full.yaml")
 
 print("\n".join(faults) or f"{len(expressions)} expressions, {len(rules)} rules")
 sys.exit(1 if faults else 0)
