@@ -15,6 +15,11 @@ extension WorkerConfiguration {
     for fault in file?.faults ?? [] { values.add(fault) }
     configuration.reportUnknownKeys(&values, file: file)
     configuration.checkTogether(&values)
+    do {
+      _ = try configuration.apiClient()
+    } catch {
+      for fault in error.faults { values.add(fault) }
+    }
     guard values.faults.isEmpty else { throw ConfigurationError(faults: values.faults) }
     return configuration
   }
@@ -104,8 +109,8 @@ extension WorkerConfiguration {
       }
     }
     for (key, value) in [("consumer.groupID", consumer.groupID), ("worker.instanceID", worker.instanceID)]
-    where value.isEmpty || value.utf8.count > 200 || !value.utf8.allSatisfy({ (0x21...0x7E).contains($0) }) {
-      values.fault(key, "must be 1 to 200 printable characters without blanks")
+    where value.utf8.count > 200 || !WorkerConfiguration.isTopicName(value) {
+      values.fault(key, "'\(value.prefix(80))' is not an id: 1 to 200 letters, digits, '.', '_' and '-'")
     }
   }
 

@@ -40,12 +40,24 @@ public struct WorkerConfiguration: Sendable {
   /// The defaults.
   public init() {}
 
+  /// Properties for librdkafka; prints their names only, for the values may be secrets.
+  public struct KafkaProperties: Sendable, CustomStringConvertible, CustomReflectable {
+    /// The values by name.
+    public var values: [String: String] = [:]
+
+    /// The names.
+    public var description: String { values.keys.sorted().joined(separator: ", ") }
+
+    /// Nothing, for what is reflected is printed.
+    public var customMirror: Mirror { Mirror(self, children: []) }
+  }
+
   /// How Kafka is reached.
   public struct KafkaSection: Sendable {
     /// `host:port`, several separated by commas; required.
     public var bootstrapServers = ""
-    /// Properties for librdkafka, as they are; the values may be secrets.
-    public var properties: [String: String] = [:]
+    /// Properties for librdkafka, as they are.
+    public var properties = KafkaProperties()
   }
 
   /// The consumer group.

@@ -46,7 +46,8 @@ public struct WorkerLogHandler: LogHandler {
   public func log(event: LogEvent) {
     let merged = metadata.merging(event.metadata ?? [:]) { _, own in own }
     let pairs = merged.map { ($0.key, "\($0.value)") }.sorted { $0.0 < $1.0 }
-    let time = Date().formatted(.iso8601.time(includingFractionalSeconds: true))
+    let now = Timestamp(microseconds: Int64(Date().timeIntervalSince1970 * 1000) * 1000)
+    let time = now.rfc3339
     switch format {
     case .text:
       let details = pairs.map { " \($0.0)=\(WorkerLogHandler.quoted($0.1))" }.joined()

@@ -43,7 +43,7 @@ public struct WorkerCheck {
   /// Looks at everything, whatever is found on the way.
   public func run() async -> Report {
     var report = Report()
-    report.ok("configuration", "\(configuration.kafka.properties.count) librdkafka properties")
+    report.ok("configuration", "\(configuration.kafka.properties.values.count) librdkafka properties")
     checkAccounts(&report)
     await checkAPI(&report)
     await checkTopics(&report)

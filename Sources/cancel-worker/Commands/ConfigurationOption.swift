@@ -14,7 +14,7 @@ struct ConfigurationOption: ParsableArguments {
     do {
       return try WorkerConfiguration.load(path: path, environment: ProcessInfo.processInfo.environment)
     } catch {
-      throw CommandFailure(code: .configuration, error)
+      throw CommandFailure(code: .configuration, error).exit
     }
   }
 }

@@ -23,8 +23,10 @@ struct TestTopics {
     let admin = try KafkaAdmin(configuration: TestBroker.configuration, logger: TestBroker.logger)
     let outcomes = try await admin.createTopics(
       TopicLayout(names).specifications(partitions: partitions, replicationFactor: 1))
-    await admin.close()
-    for (name, error) in outcomes { if let error { Issue.record("topic \(name): \(error)") } }
+    await admin.close(timeout: .seconds(5))
+    for outcome in outcomes {
+      if let error = outcome.error { Issue.record("topic \(outcome.name): \(error)") }
+    }
     return TestTopics(names: names, partitions: partitions, group: "\(prefix)-group")
   }
 
