@@ -23,6 +23,9 @@ public struct QuotaWindow: Sendable {
   /// How long a burst waits for its first call's answer before it goes by the local count.
   public static let confirmationPatience = Duration.milliseconds(500)
 
+  /// No header makes the window larger.
+  private static let highestLimit = 1_000_000
+
   private let configuredLimit: Int
   private let window: Duration
   private let reserved: Int
@@ -114,7 +117,7 @@ public struct QuotaWindow: Sendable {
     guard let rateLimit else { return }
     adoptLimit(rateLimit)
     guard let remaining = rateLimit.remaining, let limit else { return }
-    let usedByServersCount = max(0, limit - remaining)
+    let usedByServersCount = limit - min(max(remaining, 0), limit)
     let known = releases.count + inFlight
     if usedByServersCount > known {
       foreignSeenAt = now
@@ -163,7 +166,7 @@ public struct QuotaWindow: Sendable {
 
   private mutating func adoptLimit(_ rateLimit: RateLimit) {
     guard let told = rateLimit.limit, told > 0 else { return }
-    serverLimit = told
+    serverLimit = min(told, QuotaWindow.highestLimit)
   }
 
   private func releasedCount(at now: Timestamp) -> Int {
