@@ -95,7 +95,9 @@ struct MainJobTests {
     simulator.state.configure { $0.refusedKeys = [] }
     // The breaker closes by itself with a probe; requests until then are answered at once.
     var attempt = 0
-    var accepted = try await { try await request("try-0", 1002); return try await result("try-0") }()
+    var accepted = try await {
+      try await request("try-0", 1002); return try await result("try-0")
+    }()
     while accepted.outcome != .accepted {
       attempt += 1
       try await request("try-\(attempt)", 1002)

@@ -24,13 +24,16 @@ struct ConfigurationFile: Sendable {
     do {
       text = try String(contentsOfFile: path, encoding: .utf8)
     } catch {
-      throw ConfigurationError(faults: [.init(key: path, message: "the file can't be read: \(error.localizedDescription)")])
+      throw ConfigurationError(faults: [
+        .init(key: path, message: "the file can't be read: \(error.localizedDescription)")
+      ])
     }
     let node: Node?
     do {
       node = try Yams.compose(yaml: text)
     } catch {
-      throw ConfigurationError(faults: [.init(key: path, message: "the file is not well-formed YAML or JSON: \(error)")])
+      throw ConfigurationError(faults: [.init(key: path, message: "the file is not well-formed YAML or JSON: \(error)")]
+      )
     }
     guard let node, node != Node("") else { return }
     guard case .mapping(let mapping) = node else {

@@ -6,7 +6,9 @@ extension WorkerConfiguration {
   /// Reads the configuration: a YAML or JSON file, where one is named, overridden by environment variables.
   ///
   /// - Throws: ``ConfigurationError`` with every fault at once.
-  public static func load(path: String?, environment: [String: String]) throws(ConfigurationError) -> WorkerConfiguration {
+  public static func load(path: String?, environment: [String: String]) throws(ConfigurationError)
+    -> WorkerConfiguration
+  {
     let file = try path.map { (path) throws(ConfigurationError) in try ConfigurationFile(path: path) }
     var values = ConfigurationValues(file: file, environment: environment)
     var configuration = WorkerConfiguration()

@@ -37,7 +37,9 @@ public struct WorkerProcess {
       configuration: ServiceGroupConfiguration(
         services: [
           .init(service: surface.server(logger: logger)),
-          .init(service: AccountsReloader(source: source, initial: accounts, worker: worker, surface: surface, logger: logger)),
+          .init(
+            service: AccountsReloader(
+              source: source, initial: accounts, worker: worker, surface: surface, logger: logger)),
           .init(service: worker, failureTerminationBehavior: .gracefullyShutdownGroup),
         ],
         gracefulShutdownSignals: [.sigterm, .sigint],

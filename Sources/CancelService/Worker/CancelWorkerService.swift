@@ -50,7 +50,8 @@ public final class CancelWorkerService: Service {
     loop = WorkerLoop(
       eventLoop: group.next(),
       settings: WorkerLoop.Settings(
-        requestsTopic: setup.topics.requests, policy: setup.policy, defaultAccount: setup.defaultAccount, maxPending: setup.maxPending,
+        requestsTopic: setup.topics.requests, policy: setup.policy, defaultAccount: setup.defaultAccount,
+        maxPending: setup.maxPending,
         drainTimeout: setup.drainTimeout),
       accounts: setup.accounts,
       clock: clock,

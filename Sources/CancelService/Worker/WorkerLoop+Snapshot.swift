@@ -5,7 +5,8 @@ import Kafka
 
 extension WorkerLoop {
   /// The worker as it is now.
-  func snapshot(startedAt: Timestamp, instance: String, version: String, missing: Readiness.Missing?) -> WorkerSnapshot {
+  func snapshot(startedAt: Timestamp, instance: String, version: String, missing: Readiness.Missing?) -> WorkerSnapshot
+  {
     let now = clock.now
     var snapshot = WorkerSnapshot(
       takenAt: now, startedAt: startedAt, version: version, instance: instance,

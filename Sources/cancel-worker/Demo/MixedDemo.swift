@@ -31,7 +31,8 @@ struct MixedDemo {
       setup.policy.rejectedWindow = .seconds(3600)
     }
     let view = DemoView()
-    view.begin("\(requests) requests, \(Int(duplicates * 100)) % of them duplicates, 2 % unreadable; * = no call of its own")
+    view.begin(
+      "\(requests) requests, \(Int(duplicates * 100)) % of them duplicates, 2 % unreadable; * = no call of its own")
     let tally = ResultTally(view: view)
     let tail = try await KafkaTail.open(
       configuration: stage.kafka, topic: stage.topics.results, from: .beginning, logger: CommandLog.quiet)

@@ -23,7 +23,7 @@ enum TestBroker {
 
 /// The seed of a random test: printed, and taken from `SEED` to run the same again.
 func testSeed() -> UInt64 {
-  let seed = ProcessInfo.processInfo.environment["SEED"].flatMap { UInt64($0) } ?? UInt64.random(in: 0 ... 999_999)
+  let seed = ProcessInfo.processInfo.environment["SEED"].flatMap { UInt64($0) } ?? UInt64.random(in: 0...999_999)
   print("SEED=\(seed)")
   return seed
 }

@@ -13,7 +13,9 @@ final class WorkerUnderTest: Sendable {
     process.arguments = ["run"]
     process.environment = environment.merging(["PATH": "/usr/bin:/bin"]) { given, _ in given }
     process.standardInput = FileHandle.nullDevice
-    if !FileManager.default.fileExists(atPath: log.path) { _ = FileManager.default.createFile(atPath: log.path, contents: nil) }
+    if !FileManager.default.fileExists(atPath: log.path) {
+      _ = FileManager.default.createFile(atPath: log.path, contents: nil)
+    }
     let handle = try FileHandle(forWritingTo: log)
     try handle.seekToEnd()
     process.standardOutput = handle
