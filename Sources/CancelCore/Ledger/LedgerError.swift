@@ -10,6 +10,7 @@ public enum LedgerError: Error, Equatable, Sendable, CustomStringConvertible {
   /// The record's key is not `orderId@account`.
   case malformedKey(String)
 
+  /// What is wrong, where, and what may be the cause.
   public var description: String {
     switch self {
     case .newerVersion(let version):

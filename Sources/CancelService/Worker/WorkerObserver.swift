@@ -26,13 +26,22 @@ public protocol WorkerObserver: Sendable {
 }
 
 extension WorkerObserver {
+  /// Nothing, unless the observer wants to know.
   public func received(_ request: ReceivedRequest, _ receipt: CancelEngine.Receipt, at now: Timestamp) {}
+  /// Nothing, unless the observer wants to know.
   public func sent(_ call: Call, at now: Timestamp) {}
+  /// Nothing, unless the observer wants to know.
   public func answered(_ call: Call, _ answer: CancelAnswer, after duration: Duration, at now: Timestamp) {}
+  /// Nothing, unless the observer wants to know.
   public func published(_ results: [CancelResult], refused: [RefusedMessage], at now: Timestamp) {}
+  /// Nothing, unless the observer wants to know.
   public func committed(records: Int, after duration: Duration) {}
+  /// Nothing, unless the observer wants to know.
   public func aborted(_ error: any Error) {}
+  /// Nothing, unless the observer wants to know.
   public func assigned(_ partitions: [Int32]) {}
+  /// Nothing, unless the observer wants to know.
   public func restored(_ partitions: [Int32], records: Int, after duration: Duration) {}
+  /// Nothing, unless the observer wants to know.
   public func gaveUp(_ partitions: [Int32], lost: Bool) {}
 }
