@@ -43,7 +43,11 @@ extension CancelEngine {
       }
       return .answered
     }
-    if partitions[number]?.open[ref.key] != nil {
+    if let waiting = partitions[number]?.open[ref.key] {
+      guard waiting.requestBytes + open.bytes <= OpenOrder.mostRequestBytes else {
+        refuseCrowded(open, of: waiting, ref, at: now)
+        return .answered
+      }
       attach(open, to: ref, at: now)
       return .attached
     }
@@ -77,6 +81,7 @@ extension CancelEngine {
     let priority = request.received.request.priority
     var order = OpenOrder(
       requests: [request],
+      requestBytes: request.bytes,
       rank: CallRank(priority: priority, deadline: request.deadline, arrival: lastArrival))
     if partitions[ref.partition]?.settled.removeValue(forKey: ref.key) != nil {
       rememberedOrders -= 1
@@ -97,9 +102,22 @@ extension CancelEngine {
     setTimer(ref, at: min(request.deadline, firstProgressCheck(now)))
   }
 
+  private mutating func refuseCrowded(
+    _ request: OpenRequest, of order: OpenOrder, _ ref: OrderRef, at now: Timestamp
+  ) {
+    finish(request, ref, at: now, firstSentAt: order.firstSentAt) { result in
+      result.outcome = .failed
+      result.problem = Problem(
+        .tooManyWaiting,
+        detail: "\(order.requests.count) requests wait for this order already and will share its outcome: "
+          + "look at theirs, or send this one again later")
+    }
+  }
+
   private mutating func attach(_ request: OpenRequest, to ref: OrderRef, at now: Timestamp) {
     openRequests += 1
     partitions[ref.partition]?.open[ref.key]?.requests.append(request)
+    partitions[ref.partition]?.open[ref.key]?.requestBytes += request.bytes
     markChanged(ref)
     if request.deadline <= now { return expireRequests(of: ref, at: now) }
     guard let order = partitions[ref.partition]?.open[ref.key] else { return }

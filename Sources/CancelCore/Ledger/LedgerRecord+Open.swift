@@ -64,6 +64,7 @@ extension ByteReader {
     for _ in 0..<number { requests.append(try request()) }
     return OpenOrder(
       requests: requests,
+      requestBytes: requests.reduce(0) { $0 + $1.bytes },
       rank: CallRank(priority: .routine, deadline: .distantFuture, arrival: 0),
       attempts: attempts,
       failures: failures,

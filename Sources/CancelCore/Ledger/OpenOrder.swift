@@ -17,6 +17,8 @@ struct OpenOrder: Sendable {
 
   /// The unanswered requests in order of arrival, at least one; the first is the one that the others duplicate.
   var requests: [OpenRequest]
+  /// What the requests that were ever attached take in the order's record, at most.
+  var requestBytes: Int
   var stage = Stage.arriving
   /// The rank of its entry in the queue.
   var rank: CallRank
@@ -61,9 +63,24 @@ struct OpenRequest: Hashable, Sendable {
   var deadline: Timestamp
   /// Progress events sent so far.
   var progressEvents: UInt32 = 0
+
+  /// What it takes in the order's record, at most.
+  var bytes: Int {
+    let request = received.request
+    let texts = [
+      request.cancelID, request.account?.description, request.reason, request.campaignID, received.source.topic,
+      request.origin?.system, request.origin?.actor, request.origin?.algorithm, request.origin?.desk,
+    ]
+    let headers = received.echoedHeaders.reduce(0) { $0 + $1.name.utf8.count + ($1.value?.count ?? 0) + 12 }
+    return texts.reduce(128) { $0 + ($1?.utf8.count ?? 0) + 4 } + (request.context?.utf8.count ?? 0)
+      + (received.key?.count ?? 0) + headers
+  }
 }
 
 extension OpenOrder {
+  /// Beyond this no further request is attached: an order is one record, which brokers take up to 1 MB by default.
+  static let mostRequestBytes = 700_000
+
   /// When the last slot that its calls hold is free again; `nil` where they hold none at `now`.
   static func lastRelease(of sends: [Send], window: Duration, at now: Timestamp) -> Timestamp? {
     let releases = sends.lazy.filter(\.holdsSlot).compactMap(\.answeredAt).map { $0 + window }

@@ -1,0 +1,84 @@
+import CancelContract
+import Foundation
+import Testing
+
+@testable import CancelCore
+
+@Suite struct LedgerRecordTests {
+  private func settled(token: String?) -> SettledOutcome {
+    SettledOutcome(
+      until: Timestamp(milliseconds: 1_700_000_000_000), outcome: .accepted, cancelID: "c-17", token: token,
+      problem: nil, httpStatus: 200, attempts: 1,
+      sends: [
+        Send(
+          requestID: UUID(uuid: (1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16)),
+          sentAt: Timestamp(milliseconds: 1_699_999_999_000), answeredAt: nil)
+      ])
+  }
+
+  @Test(arguments: [
+    nil, "", "7f1da128-f516-4710-8474-915566c4b22e", "7F1DA128-F516-4710-8474-915566C4B22E", "any text",
+  ])
+  func aSettledOutcomeIsReadAsItWasWritten(token: String?) throws {
+    let outcome = settled(token: token)
+    let record = try LedgerRecord(decoding: LedgerRecord.settled(outcome).encoded())
+    guard case .settled(let read) = record else {
+      Issue.record("another kind was read")
+      return
+    }
+    #expect(read == outcome)
+    #expect(RememberedOutcome(outcome).until == outcome.until)
+  }
+
+  @Test func theLayoutOfVersionOneStands() {
+    let bytes = LedgerRecord.settled(settled(token: nil)).encoded()
+    let hex = bytes.map { String(format: "%02x", $0) }.joined()
+    #expect(
+      hex == "01020020a1f02d0a06000004632d31370000c801010101" + "02030405060708090a0b0c0d0e0f10"
+        + "c0dd91f02d0a06000100")
+  }
+
+  @Test func everyTruncationIsAnError() {
+    let bytes = LedgerRecord.settled(settled(token: "any text")).encoded()
+    for length in bytes.indices {
+      #expect(throws: LedgerError.self) { try LedgerRecord(decoding: Array(bytes[..<length])) }
+    }
+  }
+
+  @Test func aNewerVersionIsToldApart() {
+    var bytes = LedgerRecord.settled(settled(token: nil)).encoded()
+    bytes[0] = 2
+    #expect(throws: LedgerError.newerVersion(2)) { try LedgerRecord(decoding: bytes) }
+  }
+
+  @Test func randomBytesNeverCrash() {
+    var random = SplitMix64(seed: 7)
+    for _ in 0..<20_000 {
+      let bytes = (0..<Int.random(in: 0...80, using: &random)).map { index in
+        index == 0 ? 1 : UInt8.random(in: 0...(index == 1 ? 4 : 255), using: &random)
+      }
+      _ = try? LedgerRecord(decoding: bytes)
+    }
+  }
+
+  @Test func anOrderTakesNoMoreRequestsThanItsRecordHolds() throws {
+    var engine = World.freshEngine(seed: 1, at: Timestamp(milliseconds: 1))
+    engine.assign(0)
+    engine.restored(0, at: Timestamp(milliseconds: 1))
+    let orderID = try #require(OrderID(1))
+    var receipts: [CancelEngine.Receipt: Int] = [:]
+    for offset in 0..<Int64(6000) {
+      let received = ReceivedRequest(
+        request: CancelRequest(cancelID: "c-\(offset)", orderID: orderID),
+        source: SourceCoordinates(topic: "r", partition: 0, offset: offset), producedAt: Timestamp(milliseconds: 1),
+        receivedAt: Timestamp(milliseconds: 1))
+      receipts[engine.receive(received, at: Timestamp(milliseconds: 1)), default: 0] += 1
+    }
+    #expect(receipts[.opened] == 1)
+    #expect((receipts[.answered] ?? 0) > 0)
+    let taken = engine.takeCommit()
+    let batch = try #require(taken)
+    #expect(batch.ledger.allSatisfy { ($0.value?.count ?? 0) < 1_000_000 })
+    #expect(batch.results.count == receipts[.answered])
+  }
+}

@@ -1,0 +1,85 @@
+import Foundation
+import Testing
+
+@testable import CancelService
+
+@Suite struct WorkerConfigurationTests {
+  private func load(_ yaml: String?, _ environment: [String: String] = [:]) throws -> WorkerConfiguration {
+    guard let yaml else { return try WorkerConfiguration.load(path: nil, environment: environment) }
+    let file = FileManager.default.temporaryDirectory.appendingPathComponent("\(UUID().uuidString).yaml")
+    try yaml.write(to: file, atomically: true, encoding: .utf8)
+    defer { try? FileManager.default.removeItem(at: file) }
+    return try WorkerConfiguration.load(path: file.path, environment: environment)
+  }
+
+  private func faults(_ yaml: String?, _ environment: [String: String] = [:]) -> [String] {
+    do {
+      _ = try load(yaml, environment)
+      return []
+    } catch let error as ConfigurationError {
+      return error.faults.map(\.description)
+    } catch {
+      return ["\(error)"]
+    }
+  }
+
+  @Test func theDefaultsNeedOnlyTheBrokers() throws {
+    let configuration = try load(nil, ["KAFKA_BOOTSTRAP_SERVERS": "localhost:9092"])
+    #expect(configuration.kafka.bootstrapServers == "localhost:9092")
+    #expect(configuration.quota.calls == 20)
+    #expect(configuration.quota.window == .seconds(60))
+    #expect(configuration.dedup.acceptedWindow == .seconds(86_400))
+    #expect(configuration.progress.after == .seconds(5))
+    #expect(faults(nil).contains { $0.contains("kafka.bootstrapServers") })
+  }
+
+  @Test func theEnvironmentOverridesTheFile() throws {
+    let yaml =
+      "kafka:\n  bootstrapServers: file:1\nquota:\n  calls: 7\n  reservedForKillSwitch: 2\nprogress:\n  after: off\n"
+    let configuration = try load(yaml, ["QUOTA_CALLS": "9", "API_BASE_URL": "http://127.0.0.1:1"])
+    #expect(configuration.kafka.bootstrapServers == "file:1")
+    #expect(configuration.quota.calls == 9)
+    #expect(configuration.quota.reservedForKillSwitch == 2)
+    #expect(configuration.progress.after == nil)
+    #expect(configuration.api.baseURL == "http://127.0.0.1:1")
+  }
+
+  @Test func allFaultsAreToldAtOnce() {
+    let yaml = """
+      kafka: { bootstrapServers: "b:1", properties: { enable.auto.commit: "true", no.such.property: "1" } }
+      quotta: { calls: 3 }
+      quota: { calls: 5, reservedForKillSwitch: 5, window: soon }
+      api: { baseURL: "http://example.com" }
+      topics: { requests: same, results: same }
+      admin: { port: 70000 }
+      """
+    let found = faults(yaml).joined(separator: "\n")
+    for expected in [
+      "enable.auto.commit", "no.such.property", "quotta.calls", "did you mean 'quota.calls'",
+      "quota.reservedForKillSwitch", "quota.window", "http", "topics.results", "admin.port",
+    ] {
+      #expect(found.contains(expected), "\(expected) is missing in:\n\(found)")
+    }
+  }
+
+  @Test func secretsAreNeverPrinted() throws {
+    let environment = ["KAFKA_BOOTSTRAP_SERVERS": "b:1", "KAFKA_PROPERTIES_SASL_PASSWORD": "canary-password"]
+    let configuration = try load(nil, environment)
+    #expect(configuration.kafka.properties.values["sasl.password"] == "canary-password")
+    var dumped = ""
+    dump(configuration, to: &dumped)
+    #expect(!dumped.contains("canary"))
+    #expect(!"\(configuration)".contains("canary"))
+    #expect(!"\(configuration.kafkaClient)".contains("canary"))
+  }
+
+  @Test(arguments: [("500ms", 500), ("30s", 30_000), ("10m", 600_000), ("24h", 86_400_000), ("0s", 0)])
+  func durationsAreRead(text: String, milliseconds: Int64) {
+    #expect(Duration(configured: text) == .milliseconds(milliseconds))
+  }
+
+  @Test(arguments: ["", "5", "s", "-1s", "1.5s", "1 s", "1S", "99999999999999999999s", "10w"])
+  func whatIsNoDurationIsRefused(text: String) {
+    #expect(Duration(configured: text) == nil)
+  }
+}

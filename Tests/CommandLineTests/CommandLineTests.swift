@@ -1,0 +1,42 @@
+import ArgumentParser
+import CancelService
+import EToroSimulator
+import Foundation
+import Testing
+
+@testable import cancel_worker
+
+@Suite struct CommandLineTests {
+  @Test(arguments: [
+    ["run"], ["demo"], ["request", "1"], ["watch"], ["simulate"], ["topics", "create"], ["topics", "describe"],
+    ["check"],
+  ])
+  func everyCommandIsThere(arguments: [String]) throws {
+    _ = try CancelWorker.parseAsRoot(arguments)
+  }
+
+  @Test(arguments: [
+    ["demo", "--requests", "0"], ["demo", "--duplicates", "2"], ["demo", "--scenario", "no"], ["fly"],
+  ])
+  func badOptionsAreRefused(arguments: [String]) {
+    #expect(throws: (any Error).self) { try CancelWorker.parseAsRoot(arguments) }
+  }
+
+  @Test func simulatorOptionsAreTaken() throws {
+    let options = try SimulatorOptions.parse(["--quota", "3", "--window", "2s", "--delay", "5ms"])
+    let configuration = try options.configuration()
+    #expect(configuration.quota == 3)
+    #expect(configuration.window == .seconds(2))
+    #expect(configuration.faults.delay == .milliseconds(5))
+    let wrong = try SimulatorOptions.parse(["--window", "soon"])
+    #expect(throws: (any Error).self) { try wrong.configuration() }
+  }
+
+  @Test(arguments: 0..<20)
+  func theDemosLoadIsTheSameForTheSameSeed(seed: UInt64) {
+    var first = DemoLoad(seed: seed, duplicates: 0.3, accounts: ["a", "b"])
+    var second = DemoLoad(seed: seed, duplicates: 0.3, accounts: ["a", "b"])
+    for _ in 0..<200 { #expect(first.next().value == second.next().value) }
+    #expect(first.orders == second.orders)
+  }
+}
