@@ -34,8 +34,8 @@ import Testing
     let bytes = LedgerRecord.settled(settled(token: nil)).encoded()
     let hex = bytes.map { String(format: "%02x", $0) }.joined()
     #expect(
-      hex == "01020020a1f02d0a06000004632d31370000c801010101" + "02030405060708090a0b0c0d0e0f10"
-        + "c0dd91f02d0a06000100")
+      hex == "010200401e18240a06000004632d31370000c801010101"
+        + "02030405060708090a0b0c0d0e0f10c0fd0e18240a06000100")
   }
 
   @Test func everyTruncationIsAnError() {
