@@ -29,7 +29,10 @@ public struct CancelPolicy: Sendable {
   /// Delays between probes of a refused credential.
   public var credentialProbeBackoff = Backoff(base: .seconds(1), cap: .seconds(60))
   /// Delays between probes of an API that is out.
-  public var outageProbeBackoff = Backoff(base: .milliseconds(500), cap: .seconds(15))
+  public var outageProbeBackoff = Backoff(base: .milliseconds(500), cap: .seconds(5))
+
+  /// Bytes of requests that one ledger record is to hold: an order with more is spread over several records.
+  var ledgerRecordSize = 128 * 1024
 
   /// The defaults.
   public init() {}

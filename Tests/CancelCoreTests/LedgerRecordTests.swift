@@ -27,14 +27,14 @@ import Testing
       return
     }
     #expect(read == outcome)
-    #expect(RememberedOutcome(outcome).until == outcome.until)
+    #expect(RememberedRecord(outcome).settled == outcome)
   }
 
   @Test func theLayoutOfVersionOneStands() {
     let bytes = LedgerRecord.settled(settled(token: nil)).encoded()
     let hex = bytes.map { String(format: "%02x", $0) }.joined()
     #expect(
-      hex == "010200401e18240a06000004632d31370000c801010101"
+      hex == "010200401e18240a0600000104632d31370000c801010101"
         + "02030405060708090a0b0c0d0e0f10c0fd0e18240a06000100")
   }
 
@@ -61,24 +61,27 @@ import Testing
     }
   }
 
-  @Test func anOrderTakesNoMoreRequestsThanItsRecordHolds() throws {
-    var engine = World.freshEngine(seed: 1, at: Timestamp(milliseconds: 1))
+  @Test func theRequestsOfOneOrderAreSpreadOverRecordsThatABrokerTakes() throws {
+    var engine = CancelEngine(policy: CancelPolicy(), defaultAccount: "default", seed: 1)
+    engine.configure(accounts: ["default": QuotaKey(index: 0)], at: at(0))
     engine.assign(0)
-    engine.restored(0, at: Timestamp(milliseconds: 1))
-    let orderID = try #require(OrderID(1))
-    var receipts: [CancelEngine.Receipt: Int] = [:]
-    for offset in 0..<Int64(6000) {
-      let received = ReceivedRequest(
-        request: CancelRequest(cancelID: "c-\(offset)", orderID: orderID),
-        source: SourceCoordinates(topic: "r", partition: 0, offset: offset), producedAt: Timestamp(milliseconds: 1),
-        receivedAt: Timestamp(milliseconds: 1))
-      receipts[engine.receive(received, at: Timestamp(milliseconds: 1)), default: 0] += 1
+    engine.restored(0, at: at(0))
+    for offset in 0..<Int64(20_000) {
+      let receipt = engine.receive(.make(order: 1, offset: offset, producedAt: at(0)), at: at(0))
+      #expect(receipt == (offset == 0 ? .opened : .attached))
     }
-    #expect(receipts[.opened] == 1)
-    #expect((receipts[.answered] ?? 0) > 0)
     let taken = engine.takeCommit()
     let batch = try #require(taken)
-    #expect(batch.ledger.allSatisfy { ($0.value?.count ?? 0) < 1_000_000 })
-    #expect(batch.results.count == receipts[.answered])
+    let records = batch.ledger
+    #expect(records.count > 5)
+    #expect(records.allSatisfy { ($0.value?.count ?? 0) < 500_000 })
+
+    var successor = CancelEngine(policy: CancelPolicy(), defaultAccount: "default", seed: 2)
+    successor.configure(accounts: ["default": QuotaKey(index: 0)], at: at(1))
+    successor.assign(0)
+    for record in records { try successor.restore(0, key: record.key, value: record.value, at: at(1)) }
+    successor.restored(0, at: at(1))
+    #expect(successor.openRequests == 20_000)
+    #expect(successor.openOrders == 1)
   }
 }

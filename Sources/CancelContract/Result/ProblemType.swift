@@ -24,8 +24,6 @@ public enum ProblemType: String, Sendable, CaseIterable {
   case accountUnknown = "account-unknown"
   /// The account was taken out of the configuration while the request waited.
   case accountRemoved = "account-removed"
-  /// So many requests wait for the order already that its state would no longer fit into one record.
-  case tooManyWaiting = "too-many-waiting"
   /// The deadline passed before a call was sent.
   case deadlinePassed = "deadline-passed"
   /// The API refuses the account's credential; no call is spent on this request.
@@ -56,7 +54,6 @@ public enum ProblemType: String, Sendable, CaseIterable {
     case .envelopeInvalid: "The envelope is invalid"
     case .accountUnknown: "The account is not configured"
     case .accountRemoved: "The account was removed from the configuration"
-    case .tooManyWaiting: "Too many requests wait for the order"
     case .deadlinePassed: "The deadline passed before a call was sent"
     case .credentialRefused: "The API refuses the account's credential"
     case .attemptsExhausted: "Every attempt failed until the deadline"

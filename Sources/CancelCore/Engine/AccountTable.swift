@@ -11,10 +11,13 @@ struct AccountTable: Sendable {
   private var names: [AccountName] = []
   private var quotaKeys: [QuotaKey?] = []
   /// Stands for requests that name none.
-  var defaultAccount: AccountName
+  private let defaultNumber: AccountNumber
 
   init(defaultAccount: AccountName) {
-    self.defaultAccount = defaultAccount
+    defaultNumber = AccountNumber(index: 0)
+    numbers[defaultAccount] = defaultNumber
+    names.append(defaultAccount)
+    quotaKeys.append(nil)
   }
 
   /// The number of a name, given now if it has none.
@@ -27,9 +30,11 @@ struct AccountTable: Sendable {
     return number
   }
 
-  /// The number of a configured account; `nil` where none of that name is configured.
-  func configuredNumber(of name: AccountName) -> AccountNumber? {
-    guard let number = numbers[name], quotaKeys[Int(number.index)] != nil else { return nil }
+  /// The number of a configured account (`nil`: the default); `nil` where none of that name is configured.
+  func configuredNumber(of name: AccountName?) -> AccountNumber? {
+    guard let number = name.map({ numbers[$0] }) ?? defaultNumber, quotaKeys[Int(number.index)] != nil else {
+      return nil
+    }
     return number
   }
 

@@ -11,9 +11,9 @@ public struct Call: Hashable, Sendable {
   public var account: AccountName
   /// Its `x-request-id`.
   public var requestID: UUID
-  /// The most urgent request behind it.
+  /// The priority of the most urgent request behind it.
   public var priority: Priority
-  /// When the first of its requests was produced and taken up.
+  /// When the first of its requests was produced.
   public var producedAt: Timestamp
   /// When the first of its requests was taken up.
   public var receivedAt: Timestamp
@@ -25,8 +25,8 @@ public struct Call: Hashable, Sendable {
 
 /// A call that was sent and is not answered.
 struct Flight: Sendable {
-  var ref: OrderRef
-  var epoch: UInt64
+  /// The order's slot, which no longer stands where its partition was given up meanwhile.
+  var order: OrderSlot
   var key: QuotaKey
   var slot: QuotaWindow.Slot
   var isProbe: Bool

@@ -1,44 +1,40 @@
 import CancelContract
 
 extension CancelEngine {
-  /// Takes `configured` as all accounts there are, each with the number of its user key, and `defaultAccount` for
-  /// requests that name none.
+  /// Takes `configured` as all accounts there are, each with the number of its user key.
   ///
   /// Orders of an account that is gone are answered `failed`; those of one whose key changed wait for the new key.
+  /// Calls in flight are left to finish.
   public mutating func configure(accounts configured: [AccountName: QuotaKey], at now: Timestamp) {
     let highest = configured.values.map(\.index).max() ?? -1
     while keys.count <= highest { keys.append(KeyState(policy: policy)) }
     accounts.configure(configured)
-    for (number, partition) in partitions where partition.phase == .active {
-      for (orderKey, order) in partition.open {
-        let ref = OrderRef(key: orderKey, partition: number)
-        if case .inFlight = order.stage { continue }
-        guard let key = accounts.quotaKey(of: orderKey.account) else {
-          failRemovedAccount(ref, at: now)
-          continue
-        }
-        if case .waiting(let old) = order.stage, old != key {
-          leaveQueue(order)
-          enterQueue(ref)
-        }
+    let accounts = self.accounts
+    let moved = orders.slots { order in
+      switch order.stage {
+      case .waiting(let key), .backingOff(let key, _): accounts.quotaKey(of: order.ref.key.account) != key
+      case .arriving, .inFlight, .held: false
       }
     }
+    for slot in moved.sorted(by: { orders[$0].rank.arrival < orders[$1].rank.arrival }) { move(slot, at: now) }
   }
 
-  /// Whether requests for this account (`nil`: the default) can be taken.
-  public func accepts(account: AccountName?) -> Bool {
-    accounts.configuredNumber(of: account ?? accounts.defaultAccount) != nil
-  }
-
-  mutating func failRemovedAccount(_ ref: OrderRef, at now: Timestamp) {
-    let name = accounts.name(of: ref.key.account)
-    closeUnremembered(ref, at: now) { _, _ in
-      Closing(
-        outcome: .failed,
-        problem: Problem(
-          .accountRemoved,
-          detail: "the account '\(name)' was taken out of the configuration while the request waited: "
-            + "put it back, or send the request with another account"))
+  private mutating func move(_ slot: OrderSlot, at now: Timestamp) {
+    guard let key = accounts.quotaKey(of: orders[slot].ref.key.account) else {
+      return failRemovedAccount(slot, at: now)
     }
+    leaveQueue(orders[slot].stage)
+    if case .backingOff(_, let until) = orders[slot].stage {
+      orders[slot].stage = .backingOff(key, until: until)
+      keys[key.index].backingOff += 1
+    } else {
+      enterQueue(slot)
+    }
+    if let refusal = standingRefusal(of: key, at: now) { refuse(slot, for: refusal, at: now) }
+  }
+
+  mutating func failRemovedAccount(_ slot: OrderSlot, at now: Timestamp) {
+    let order = orders[slot]
+    closeUnremembered(slot, at: now, with: .accountRemoved(accounts.name(of: order.ref.key.account), order))
   }
 }

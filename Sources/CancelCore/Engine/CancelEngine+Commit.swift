@@ -3,12 +3,10 @@ import CancelContract
 extension CancelEngine {
   /// Whether anything waits to be committed, and no batch is under way.
   public var hasSomethingToCommit: Bool {
-    guard committing == nil else { return false }
-    return !results.isEmpty || !refused.isEmpty
-      || partitions.values.contains { $0.positionChanged || !$0.changed.isEmpty }
+    committing == nil && !(results.isEmpty && commitList.isEmpty)
   }
 
-  /// Messages taken and not committed.
+  /// Results that wait to be committed, without those of the batch under way.
   public var uncommittedResults: Int { results.count }
 
   /// All that has gathered, as one batch to publish; `nil` when there is nothing, or one is under way.
@@ -17,21 +15,10 @@ extension CancelEngine {
   public mutating func takeCommit() -> CommitBatch? {
     guard hasSomethingToCommit else { return nil }
     var batch = CommitBatch()
-    batch.results = results
-    batch.refused = refused
-    results = []
-    refused = []
-    for number in Array(partitions.keys) {
-      guard let partition = partitions[number], partition.phase != .restoring else { continue }
-      if let position = partition.position { batch.positions[number] = position }
-      batch.epochs[number] = partition.epoch
-      for orderKey in partition.changed { batch.add(orderKey, of: partition, number, accounts) }
-      for orderKey in partition.changed where partition.open[orderKey] != nil {
-        partitions[number]?.open[orderKey]?.inLedger = true
-      }
-      partitions[number]?.changed = []
-      partitions[number]?.positionChanged = false
-    }
+    swap(&batch.results, &results)
+    swap(&batch.refused, &refused)
+    for number in commitList { takeChanges(of: number, into: &batch) }
+    commitList.removeAll(keepingCapacity: true)
     committing = batch
     return batch
   }
@@ -46,38 +33,79 @@ extension CancelEngine {
   public mutating func aborted() {
     guard let batch = committing else { preconditionFailure("Only a batch under way can be aborted.") }
     committing = nil
-    let owned = Set(batch.epochs.filter { partitions[$0.key]?.epoch == $0.value }.keys)
-    results = batch.results.filter { owned.contains($0.source.partition) } + results
-    refused = batch.refused.filter { owned.contains($0.source.partition) } + refused
-    for ref in batch.refs where owned.contains(ref.partition) { markChanged(ref) }
-    for number in batch.positions.keys where owned.contains(number) { partitions[number]?.positionChanged = true }
-  }
-
-  /// The order's ledger record is to be written.
-  mutating func markChanged(_ ref: OrderRef) {
-    partitions[ref.partition]?.changed.insert(ref.key)
-  }
-}
-
-extension CommitBatch {
-  fileprivate mutating func add(
-    _ orderKey: OrderKey, of partition: PartitionLedger, _ number: Int32, _ accounts: AccountTable
-  ) {
-    let value: [UInt8]?
-    if let order = partition.open[orderKey] {
-      value = LedgerRecord.open(order).encoded()
-    } else if let remembered = partition.settled[orderKey] {
-      value = remembered.record
-    } else if let calls = partition.calls[orderKey] {
-      value = LedgerRecord.calls(calls.sends, until: calls.until).encoded()
-    } else {
-      value = nil
+    let owned = batch.parts.filter { partitions[$0.partition]?.epoch == $0.epoch }
+    let numbers = Set(owned.map(\.partition))
+    results = batch.results.filter { numbers.contains($0.source.partition) } + results
+    refused = batch.refused.filter { numbers.contains($0.source.partition) } + refused
+    for part in owned {
+      joinCommitList(part.partition)
+      partitions[part.partition]?.extraRecords.merge(part.extraRecords) { $0.union($1) }
+      for key in part.changed {
+        if case .open(let slot)? = partitions[part.partition]?.orders[key] {
+          orders[slot].pieces?.markAllChanged()
+          markChanged(slot)
+        } else {
+          markChanged(OrderRef(key: key, partition: part.partition))
+        }
+      }
     }
-    guard let orderID = OrderID(orderKey.orderID) else {
+  }
+
+  /// The record of an open order is to be written.
+  mutating func markChanged(_ slot: OrderSlot) {
+    guard !orders[slot].isChanged else { return }
+    orders[slot].isChanged = true
+    markChanged(orders[slot].ref)
+  }
+
+  /// The record of an order is to be written.
+  mutating func markChanged(_ ref: OrderRef) {
+    partitions[ref.partition]?.changed.append(ref.key)
+    joinCommitList(ref.partition)
+  }
+
+  mutating func joinCommitList(_ number: Int32) {
+    guard partitions[number]?.isInCommitList == false else { return }
+    partitions[number]?.isInCommitList = true
+    commitList.append(number)
+  }
+
+  private mutating func takeChanges(of number: Int32, into batch: inout CommitBatch) {
+    guard let epoch = partitions[number]?.epoch, let changed = partitions[number]?.takeChanged() else { return }
+    batch.positions[number] = partitions[number]?.position
+    var part = CommitBatch.Part(partition: number, epoch: epoch, changed: changed)
+    for key in changed { write(OrderRef(key: key, partition: number), into: &batch, &part) }
+    batch.parts.append(part)
+  }
+
+  private mutating func write(_ ref: OrderRef, into batch: inout CommitBatch, _ part: inout CommitBatch.Part) {
+    var extraNumbers: Set<Int> = []
+    switch partitions[ref.partition]?.orders[ref.key] {
+    case .open(let slot):
+      // An order that stands twice among those that changed is written once.
+      guard orders[slot].isChanged else { return }
+      orders[slot].isChanged = false
+      write(LedgerRecord.open(orders[slot].state).encoded(), ref, into: &batch)
+      guard orders[slot].pieces != nil else { break }
+      for (number, range) in orders[slot].pieces?.takeChanged() ?? [] {
+        write(LedgerRecord.more(Array(orders[slot].requests[range])).encoded(), ref, piece: number, into: &batch)
+      }
+      extraNumbers = Set(orders[slot].pieces?.extraNumbers ?? [])
+    case .remembered(let record): write(record.bytes, ref, into: &batch)
+    case nil: write(nil, ref, into: &batch)
+    }
+    let earlier = partitions[ref.partition]?.extraRecords[ref.key] ?? []
+    guard !(earlier.isEmpty && extraNumbers.isEmpty) else { return }
+    for number in earlier.subtracting(extraNumbers).sorted() { write(nil, ref, piece: number, into: &batch) }
+    partitions[ref.partition]?.extraRecords[ref.key] = extraNumbers.isEmpty ? nil : extraNumbers
+    part.extraRecords[ref.key, default: []].formUnion(earlier)
+  }
+
+  private func write(_ value: [UInt8]?, _ ref: OrderRef, piece: Int = 0, into batch: inout CommitBatch) {
+    guard let orderID = OrderID(ref.key.orderID) else {
       preconditionFailure("An order's key was made from a positive id.")
     }
-    let key = LedgerKey(orderID: orderID, account: accounts.name(of: orderKey.account))
-    ledger.append(LedgerEntry(partition: number, key: key.utf8, value: value))
-    refs.append(OrderRef(key: orderKey, partition: number))
+    let key = LedgerKey(orderID: orderID, piece: piece, account: accounts.name(of: ref.key.account))
+    batch.ledger.append(CommitBatch.LedgerEntry(partition: ref.partition, key: key.utf8, value: value))
   }
 }

@@ -11,45 +11,58 @@ extension CancelEngine {
     guard !isStopping else { return nil }
     while flights.count < policy.maxInFlight {
       guard let opensAt = apiGate.opensAt(now), opensAt <= now else { return nil }
-      guard let key = popLine() else { return nil }
-      if let call = nextCall(of: key, at: now, requestID: requestID) { return call }
+      guard let (key, first) = popLine() else { return nil }
+      if let call = nextCall(of: key, first, at: now, requestID: requestID) { return call }
     }
     return nil
   }
 
-  private mutating func nextCall(of key: QuotaKey, at now: Timestamp, requestID: () -> UUID) -> Call? {
-    while let entry = firstWaiting(key) {
-      let ref = entry.ref
-      if entry.rank.deadline <= now {
-        expireRequests(of: ref, at: now)
-        continue
+  private mutating func nextCall(
+    of key: QuotaKey, _ first: QueueEntry, at now: Timestamp, requestID: () -> UUID
+  ) -> Call? {
+    var entry = first
+    while true {
+      if let isProbe = permission(for: entry, key, at: now) {
+        return send(entry, key, isProbe: isProbe, at: now, requestID: requestID())
       }
-      var isProbe = false
-      switch keys[key.index].breaker.verdict(at: now) {
-      case .pass: break
-      case .probe: isProbe = true
-      case .refuse(_, let until):
-        if policy.breakerMode == .failFast {
-          _ = refuseForCredential(ref, key, at: now)
-          continue
-        }
-        if let until { setTimer(key, at: until) }
+      // Where the first order was answered instead, or has another rank now, the next one may go.
+      guard let next = firstWaiting(key), next != entry else { return nil }
+      guard next.rank.priority == first.rank.priority else {
+        joinLine(key, next.rank.priority)
         return nil
       }
-      guard let opensAt = keys[key.index].gate.opensAt(now) else { return nil }
-      guard opensAt <= now else {
-        setTimer(key, at: opensAt)
-        return nil
+      entry = next
+    }
+  }
+
+  /// Whether an order may be called for now, and if so, whether that call is a probe; `nil` where it may not: it was
+  /// answered instead, or a timer is set, or an answer that is on its way will tell.
+  private mutating func permission(for entry: QueueEntry, _ key: QuotaKey, at now: Timestamp) -> Bool? {
+    if entry.rank.deadline <= now {
+      expireRequests(of: entry.slot, at: now)
+      return nil
+    }
+    var isProbe = false
+    switch keys[key.index].breaker.verdict(at: now) {
+    case .pass: break
+    case .probe: isProbe = true
+    case .refuse(let refusal, let until):
+      if policy.breakerMode == .failFast {
+        refuse(entry.slot, for: refusal, at: now)
+      } else if let until {
+        setTimer(key, at: until)
       }
-      switch keys[key.index].quota.availability(for: entry.rank.priority, at: now) {
-      case .now: break
-      case .at(let time):
-        setTimer(key, at: time)
-        return nil
-      case .afterAnswer:
-        return nil
-      }
-      return send(entry, key, isProbe: isProbe, at: now, requestID: requestID())
+      return nil
+    }
+    guard let opensAt = keys[key.index].gate.opensAt(now) else { return nil }
+    guard opensAt <= now else {
+      setTimer(key, at: opensAt)
+      return nil
+    }
+    switch keys[key.index].quota.availability(for: entry.rank.priority, at: now) {
+    case .now: return isProbe
+    case .at(let time): setTimer(key, at: time)
+    case .afterAnswer: break
     }
     return nil
   }
@@ -57,61 +70,41 @@ extension CancelEngine {
   private mutating func send(
     _ entry: QueueEntry, _ key: QuotaKey, isProbe: Bool, at now: Timestamp, requestID: UUID
   ) -> Call {
-    let ref = entry.ref
     keys[key.index].queue.popFirst()
     keys[key.index].waiting -= 1
     keys[key.index].inFlight += 1
     if isProbe { keys[key.index].breaker.probeSent() }
     keys[key.index].gate.passed()
     apiGate.passed()
-    let slot = keys[key.index].quota.take(at: now)
+    let quotaSlot = keys[key.index].quota.take(at: now)
     lastCall += 1
     let id = CallID(number: lastCall)
-    guard var order = partitions[ref.partition]?.open.removeValue(forKey: ref.key),
-      let first = order.requests.first, let epoch = partitions[ref.partition]?.epoch
-    else { preconditionFailure("An entry that stands has an open order.") }
-    order.stage = .inFlight(id)
-    order.sends.append(Send(requestID: requestID, sentAt: now, holdsSlot: policy.quotaCalls > 0))
-    flights[id] = Flight(
-      ref: ref, epoch: epoch, key: key, slot: slot, isProbe: isProbe, sendIndex: order.sends.count - 1)
-    let attempt = order.attempts + 1
-    partitions[ref.partition]?.open[ref.key] = order
-    partitions[ref.partition]?.inFlight += 1
-    markChanged(ref)
+    let slot = entry.slot
+    orders[slot].stage = .inFlight(id)
+    let sendIndex = orders[slot].addSend(
+      Send(requestID: requestID, sentAt: now, holdsSlot: policy.quotaCalls > 0))
+    flights[id] = Flight(order: slot, key: key, slot: quotaSlot, isProbe: isProbe, sendIndex: sendIndex)
+    partitions[orders[slot].ref.partition]?.inFlight += 1
+    markChanged(slot)
     counts.calls += 1
     joinLineIfWaiting(key)
-    return Call(
-      id: id,
-      orderID: first.received.request.orderID,
-      account: accounts.name(of: ref.key.account),
-      requestID: requestID,
-      priority: entry.rank.priority,
-      producedAt: first.received.producedAt,
-      receivedAt: first.received.receivedAt,
-      attempt: attempt,
-      headers: first.received.echoedHeaders
-    )
+    return call(id, of: orders[slot], requestID: requestID)
   }
 
-  /// Answers an order `failed` without a call where its key's breaker is open, no probe is due and the policy is to fail
-  /// fast.
-  ///
-  /// - Returns: whether it was answered.
-  mutating func refuseForCredential(_ ref: OrderRef, _ key: QuotaKey, at now: Timestamp) -> Bool {
-    guard policy.breakerMode == .failFast,
-      case .refuse(let refusal, _) = keys[key.index].breaker.verdict(at: now)
-    else { return false }
-    let name = accounts.name(of: ref.key.account)
-    closeUnremembered(ref, at: now) { _, _ in
-      Closing(
-        outcome: .failed,
-        problem: Problem(
-          .credentialRefused,
-          detail: "the API refuses the credential of the account '\(name)'; no call was spent on this request. "
-            + "Renew the account's key; one request at a time is let through to find out when it works again",
-          status: refusal.httpStatus,
-          since: refusal.since))
+  private func call(_ id: CallID, of order: OpenOrder, requestID: UUID) -> Call {
+    guard let first = order.requests.first?.received else {
+      preconditionFailure("An open order has a request.")
     }
-    return true
+    return Call(
+      id: id,
+      orderID: first.request.orderID,
+      account: accounts.name(of: order.ref.key.account),
+      requestID: requestID,
+      priority: order.rank.priority,
+      producedAt: first.producedAt,
+      receivedAt: first.receivedAt,
+      attempt: order.attempts + 1,
+      headers: first.echoedHeaders
+    )
   }
 }

@@ -1,41 +1,52 @@
 import CancelContract
 
 extension CancelEngine {
-  /// Puts an order in its key's queue with the rank of its requests.
-  mutating func enterQueue(_ ref: OrderRef) {
-    guard let key = accounts.quotaKey(of: ref.key.account) else {
+  /// Puts an order in its key's queue.
+  mutating func enterQueue(_ slot: OrderSlot) {
+    guard let key = accounts.quotaKey(of: orders[slot].ref.key.account) else {
       preconditionFailure("An order waits only for an account that is configured.")
     }
-    guard var rank = partitions[ref.partition]?.open[ref.key]?.rank,
-      let priority = partitions[ref.partition]?.open[ref.key]?.priority,
-      let deadline = partitions[ref.partition]?.open[ref.key]?.deadline
-    else { preconditionFailure("Only an open order can wait.") }
-    rank.priority = priority
-    rank.deadline = deadline
-    partitions[ref.partition]?.open[ref.key]?.rank = rank
-    partitions[ref.partition]?.open[ref.key]?.stage = .waiting(key)
-    keys[key.index].queue.insert(QueueEntry(rank: rank, ref: ref))
+    orders[slot].stage = .waiting(key)
     keys[key.index].waiting += 1
-    joinLine(key, priority)
-    compactQueue(key)
+    insert(slot, in: key)
+  }
+
+  /// Gives an order that waits the place that its requests ask for now.
+  mutating func requeue(_ slot: OrderSlot) {
+    guard case .waiting(let key) = orders[slot].stage, orders[slot].queuedRank != orders[slot].rank else { return }
+    insert(slot, in: key)
   }
 
   /// An order is about to wait no longer: its entry, where it has one, is stale from then on.
-  mutating func leaveQueue(_ order: OpenOrder) {
-    guard case .waiting(let key) = order.stage else { return }
-    keys[key.index].waiting -= 1
+  mutating func leaveQueue(_ stage: OpenOrder.Stage) {
+    switch stage {
+    case .waiting(let key): keys[key.index].waiting -= 1
+    case .backingOff(let key, _): keys[key.index].backingOff -= 1
+    case .arriving, .inFlight, .held: break
+    }
   }
 
-  /// Gives a waiting order the rank that its requests have now.
-  mutating func raise(_ ref: OrderRef) {
-    guard let order = partitions[ref.partition]?.open[ref.key] else { return }
-    let rank = CallRank(priority: order.priority, deadline: order.deadline, arrival: order.rank.arrival)
-    guard rank != order.rank, case .waiting(let key) = order.stage else { return }
-    partitions[ref.partition]?.open[ref.key]?.rank = rank
-    keys[key.index].queue.insert(QueueEntry(rank: rank, ref: ref))
+  private mutating func insert(_ slot: OrderSlot, in key: QuotaKey) {
+    let rank = orders[slot].rank
+    orders[slot].queuedRank = rank
+    keys[key.index].queue.insert(QueueEntry(rank: rank, slot: slot))
     joinLine(key, rank.priority)
-    compactQueue(key)
+    guard keys[key.index].queue.mayCompact(standing: keys[key.index].waiting, slack: 64) else { return }
+    let orders = self.orders
+    keys[key.index].queue.keep { orders.isStanding($0, in: key) }
   }
+
+  /// The first order that waits for the key; entries that no longer stand are dropped on the way.
+  mutating func firstWaiting(_ key: QuotaKey) -> QueueEntry? {
+    while let entry = keys[key.index].queue.first {
+      if isStanding(entry, in: key) { return entry }
+      keys[key.index].queue.popFirst()
+    }
+    return nil
+  }
+
+  /// Whether an entry of the key's queue stands for an order that waits.
+  func isStanding(_ entry: QueueEntry, in key: QuotaKey) -> Bool { orders.isStanding(entry, in: key) }
 
   /// Lines a key up for a look at what it may send.
   mutating func joinLine(_ key: QuotaKey, _ priority: Priority) {
@@ -57,38 +68,27 @@ extension CancelEngine {
     joinLine(key, first.rank.priority)
   }
 
-  mutating func popLine() -> QuotaKey? {
-    if let key = killSwitchLine.popFirst() {
+  /// The key whose turn it is, with the order that waits first for it.
+  mutating func popLine() -> (key: QuotaKey, entry: QueueEntry)? {
+    while let key = killSwitchLine.popFirst() {
       keys[key.index].isInLine.killSwitch = false
-      return key
+      guard let entry = firstWaiting(key) else { continue }
+      if entry.rank.priority == .killSwitch { return (key, entry) }
+      // What put it in this line was answered meanwhile: it takes its turn among the others.
+      joinLine(key, entry.rank.priority)
     }
-    if let key = routineLine.popFirst() {
+    while let key = routineLine.popFirst() {
       keys[key.index].isInLine.routine = false
-      return key
+      if let entry = firstWaiting(key) { return (key, entry) }
     }
     return nil
   }
+}
 
-  /// The first order that waits for the key; entries that no longer stand are dropped on the way.
-  mutating func firstWaiting(_ key: QuotaKey) -> QueueEntry? {
-    while let entry = keys[key.index].queue.first {
-      if stands(entry, in: key) { return entry }
-      keys[key.index].queue.popFirst()
-    }
-    return nil
-  }
-
-  func stands(_ entry: QueueEntry, in key: QuotaKey) -> Bool {
-    guard partitions[entry.ref.partition]?.phase == .active,
-      case .waiting(key)? = partitions[entry.ref.partition]?.open[entry.ref.key]?.stage
-    else { return false }
-    return partitions[entry.ref.partition]?.open[entry.ref.key]?.rank == entry.rank
-  }
-
-  private mutating func compactQueue(_ key: QuotaKey) {
-    guard keys[key.index].queue.mayCompact(standing: keys[key.index].waiting) else { return }
-    var queue = keys[key.index].queue
-    queue.keep { stands($0, in: key) }
-    keys[key.index].queue = queue
+extension OpenOrders {
+  /// Whether the entry's order waits for `key` with the very rank of the entry.
+  fileprivate func isStanding(_ entry: QueueEntry, in key: QuotaKey) -> Bool {
+    guard contains(entry.slot), case .waiting(key) = self[entry.slot].stage else { return false }
+    return self[entry.slot].queuedRank == entry.rank
   }
 }

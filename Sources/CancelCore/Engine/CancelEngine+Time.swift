@@ -1,9 +1,6 @@
 import CancelContract
 
 extension CancelEngine {
-  /// How often memories that have ended are looked for: their tombstones are in no hurry.
-  private static let expirySweep = Duration.seconds(1)
-
   /// When `advance(to:)` is to be called next, if nothing else happens before; `nil` for never.
   ///
   /// It may turn out that nothing was due.
@@ -11,11 +8,9 @@ extension CancelEngine {
     var wake = Timestamp.distantFuture
     if let timer = orderTimers.first { wake = min(wake, timer.at) }
     if let timer = keyTimers.first { wake = min(wake, timer.at) }
-    if let timer = expiries.first { wake = min(wake, max(timer.at, expiriesSweptAt + CancelEngine.expirySweep)) }
-    if let check = progressChecks.first {
-      wake = min(wake, max(check.at, progressSweptAt + CancelEngine.progressSweep))
-    }
-    if !(killSwitchLine.isEmpty && routineLine.isEmpty), case .out(_, _, let probeAt) = apiGate.state {
+    if let timer = endingTimers.first { wake = min(wake, max(timer.at, endingsSweptAt + CancelEngine.endingSweep)) }
+    if let check = waitChecks.first { wake = min(wake, max(check.at, waitsSweptAt + CancelEngine.waitSweep)) }
+    if let probeAt = apiGate.nextProbe, !isStopping, !(killSwitchLine.isEmpty && routineLine.isEmpty) {
       wake = min(wake, probeAt)
     }
     return wake == .distantFuture ? nil : wake
@@ -33,31 +28,27 @@ extension CancelEngine {
       keys[timer.key.index].timerAt = .distantFuture
       joinLineIfWaiting(timer.key)
     }
-    if let first = expiries.first, first.at <= now, expiriesSweptAt + CancelEngine.expirySweep <= now {
-      expiriesSweptAt = now
-      endMemories(at: now)
-    }
-    sweepProgress(at: now)
+    endMemories(at: now)
+    checkWaits(at: now)
   }
 
   /// Looks at an order at `time`, or earlier if that is planned already.
-  mutating func setTimer(_ ref: OrderRef, at time: Timestamp) {
-    guard let planned = partitions[ref.partition]?.open[ref.key]?.timerAt, time < planned else { return }
-    partitions[ref.partition]?.open[ref.key]?.timerAt = time
-    orderTimers.insert(OrderTimer(at: time, ref: ref))
-    guard orderTimers.mayCompact(standing: openOrders) else { return }
-    var timers = orderTimers
-    timers.keep { partitions[$0.ref.partition]?.open[$0.ref.key]?.timerAt == $0.at }
-    orderTimers = timers
+  mutating func setTimer(_ slot: OrderSlot, at time: Timestamp) {
+    guard time < orders[slot].timerAt else { return }
+    orders[slot].timerAt = time
+    orderTimers.insert(OrderTimer(at: time, slot: slot))
+    guard orderTimers.mayCompact(standing: openOrders, slack: 1024) else { return }
+    let orders = self.orders
+    orderTimers.keep { orders.contains($0.slot) && orders[$0.slot].timerAt == $0.at }
   }
 
   /// Looks at an order when its next deadline or attempt is due.
-  mutating func renewTimer(_ ref: OrderRef, at now: Timestamp) {
-    guard let order = partitions[ref.partition]?.open[ref.key] else { return }
-    switch order.stage {
-    case .arriving, .inFlight: break
-    case .waiting: setTimer(ref, at: order.deadline)
-    case .backingOff(let until): setTimer(ref, at: min(order.deadline, until))
+  mutating func renewTimer(_ slot: OrderSlot) {
+    guard orders.contains(slot) else { return }
+    switch orders[slot].stage {
+    case .arriving, .inFlight, .held: break
+    case .waiting: setTimer(slot, at: orders[slot].rank.deadline)
+    case .backingOff(_, let until): setTimer(slot, at: min(orders[slot].rank.deadline, until))
     }
   }
 
@@ -69,36 +60,17 @@ extension CancelEngine {
   }
 
   private mutating func fire(_ timer: OrderTimer, at now: Timestamp) {
-    let ref = timer.ref
-    guard partitions[ref.partition]?.phase == .active,
-      partitions[ref.partition]?.open[ref.key]?.timerAt == timer.at
-    else { return }
-    partitions[ref.partition]?.open[ref.key]?.timerAt = .distantFuture
-    expireRequests(of: ref, at: now)
-    guard let order = partitions[ref.partition]?.open[ref.key] else { return }
-    if case .backingOff(let until) = order.stage, until <= now {
-      guard let key = accounts.quotaKey(of: ref.key.account) else { return failRemovedAccount(ref, at: now) }
-      if refuseForCredential(ref, key, at: now) { return }
-      enterQueue(ref)
+    let slot = timer.slot
+    guard orders.contains(slot), orders[slot].timerAt == timer.at else { return }
+    orders[slot].timerAt = .distantFuture
+    expireRequests(of: slot, at: now)
+    guard orders.contains(slot) else { return }
+    if case .backingOff(let key, let until) = orders[slot].stage, until <= now {
+      if let refusal = standingRefusal(of: key, at: now) { return refuse(slot, for: refusal, at: now) }
+      leaveQueue(orders[slot].stage)
+      enterQueue(slot)
     }
-    planProgress(ref, at: now)
-    renewTimer(ref, at: now)
-  }
-
-  private mutating func endMemories(at now: Timestamp) {
-    while let expiry = expiries.first, expiry.at <= now {
-      expiries.popFirst()
-      let ref = expiry.ref
-      if let remembered = partitions[ref.partition]?.settled[ref.key], remembered.until <= now {
-        let sends = remembered.settled.sends
-        guard OpenOrder.lastRelease(of: sends, window: policy.quotaWindow, at: now) == nil else { continue }
-        partitions[ref.partition]?.settled.removeValue(forKey: ref.key)
-        rememberedOrders -= 1
-        markChanged(ref)
-      } else if let calls = partitions[ref.partition]?.calls[ref.key], calls.until <= now {
-        partitions[ref.partition]?.calls.removeValue(forKey: ref.key)
-        markChanged(ref)
-      }
-    }
+    planWaitCheck(slot, at: now)
+    renewTimer(slot)
   }
 }

@@ -14,8 +14,9 @@ public struct CancelEngine: Sendable {
   var accounts: AccountTable
   var random: SplitMix64
   var partitions: [Int32: PartitionLedger] = [:]
+  var orders = OpenOrders()
   var keys: [KeyState] = []
-  var apiGate = OutageGate(threshold: 8, needsSeveralKeys: true)
+  var apiGate = OutageGate(threshold: 8, keysNeeded: 3)
 
   var flights: [CallID: Flight] = [:]
   var lastCall: UInt64 = 0
@@ -29,13 +30,15 @@ public struct CancelEngine: Sendable {
 
   var orderTimers = LazyHeap<OrderTimer>()
   var keyTimers = LazyHeap<KeyTimer>()
-  var expiries = LazyHeap<OrderTimer>()
-  var expiriesSweptAt = Timestamp.distantPast
-  var progressChecks = LazyHeap<OrderTimer>()
-  var progressSweptAt = Timestamp.distantPast
+  var endingTimers = LazyHeap<EndingTimer>()
+  var endingsSweptAt = Timestamp.distantPast
+  var waitChecks = LazyHeap<OrderTimer>()
+  var waitsSweptAt = Timestamp.distantPast
 
   var results: [CancelResult] = []
   var refused: [RefusedMessage] = []
+  /// Partitions that have something to commit beside results.
+  var commitList: [Int32] = []
   var committing: CommitBatch?
   var notices: [WaitNotice] = []
 
@@ -43,8 +46,6 @@ public struct CancelEngine: Sendable {
   public internal(set) var openRequests = 0
   /// Orders with at least one such request.
   public internal(set) var openOrders = 0
-  /// Orders whose outcome is remembered.
-  public internal(set) var rememberedOrders = 0
   /// What happened since the start, for metrics.
   public internal(set) var counts = EngineCounts()
 
@@ -55,6 +56,11 @@ public struct CancelEngine: Sendable {
     self.policy = policy
     self.accounts = AccountTable(defaultAccount: defaultAccount)
     self.random = SplitMix64(seed: seed)
+  }
+
+  /// Orders whose outcome is remembered.
+  public var rememberedOrders: Int {
+    partitions.values.reduce(0) { $0 + ($1.phase == .restoring ? 0 : $1.settled) }
   }
 
   /// Calls that are in flight.
@@ -69,24 +75,4 @@ public struct CancelEngine: Sendable {
   public mutating func stop() {
     isStopping = true
   }
-
-  func window() -> Duration { policy.quotaWindow }
-}
-
-/// What the engine has done since its start.
-public struct EngineCounts: Sendable, Equatable {
-  /// Requests taken.
-  public var requests = 0
-  /// Results by outcome.
-  public var results: [CancelOutcome: Int] = [:]
-  /// Results without a call of their own.
-  public var deduplicated = 0
-  /// Calls sent.
-  public var calls = 0
-  /// Answers of 429.
-  public var throttled = 0
-  /// Breakers that opened.
-  public var breakersOpened = 0
-  /// Answers for orders that are no longer this worker's.
-  public var lateAnswers = 0
 }

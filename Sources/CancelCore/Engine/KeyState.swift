@@ -5,10 +5,12 @@ struct KeyState: Sendable {
   var quota: QuotaWindow
   var breaker = CredentialBreaker()
   /// Holds back calls of this key alone, when they fail while those of others succeed.
-  var gate = OutageGate(threshold: 5, needsSeveralKeys: false)
+  var gate = OutageGate(threshold: 5, keysNeeded: 1)
   var queue = LazyHeap<QueueEntry>()
   /// Orders that wait in the queue.
   var waiting = 0
+  /// Orders that wait for their next attempt.
+  var backingOff = 0
   var inFlight = 0
   /// Whether the key stands in the line of keys that may have something to send, by the line's priority.
   var isInLine: (routine: Bool, killSwitch: Bool) = (false, false)
@@ -22,9 +24,9 @@ struct KeyState: Sendable {
 }
 
 /// An order's place in its key's queue; it stands as long as the order waits with this very rank.
-struct QueueEntry: Comparable, Sendable {
+struct QueueEntry: Hashable, Comparable, Sendable {
   var rank: CallRank
-  var ref: OrderRef
+  var slot: OrderSlot
 
   static func < (left: QueueEntry, right: QueueEntry) -> Bool { left.rank < right.rank }
 }

@@ -1,9 +1,9 @@
 import CancelContract
 
-/// An order to look at when its time has come: a deadline, a next attempt, a progress event, the end of a memory.
+/// An order to look at when its time has come: a deadline, a next attempt, a long wait.
 struct OrderTimer: Comparable, Sendable {
   var at: Timestamp
-  var ref: OrderRef
+  var slot: OrderSlot
 
   static func < (left: OrderTimer, right: OrderTimer) -> Bool { left.at < right.at }
 }
@@ -14,4 +14,13 @@ struct KeyTimer: Comparable, Sendable {
   var key: QuotaKey
 
   static func < (left: KeyTimer, right: KeyTimer) -> Bool { left.at < right.at }
+}
+
+/// A partition some of whose memories end at a time.
+struct EndingTimer: Comparable, Sendable {
+  var at: Timestamp
+  var partition: Int32
+  var epoch: UInt64
+
+  static func < (left: EndingTimer, right: EndingTimer) -> Bool { left.at < right.at }
 }

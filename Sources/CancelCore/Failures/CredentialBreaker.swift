@@ -89,6 +89,7 @@ public struct CredentialBreaker: Sendable {
   /// A call was answered in a way that shows the credential to work (2xx, 400, 404, 422).
   ///
   /// - Returns: whether this closed an open breaker.
+  @discardableResult
   public mutating func worked() -> Bool {
     if case .closed = state { return false }
     state = .closed

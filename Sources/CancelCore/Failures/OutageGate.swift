@@ -7,8 +7,8 @@ import CancelContract
 public struct OutageGate: Sendable {
   /// How much may pass.
   public enum State: Sendable {
-    /// Everything; `failures` in a row so far, over one key or several. Followed by `out`.
-    case healthy(failures: Int, firstKey: QuotaKey?, severalKeys: Bool)
+    /// Everything; `failures` in a row so far, with these keys. Followed by `out`.
+    case healthy(failures: Int, keys: Set<QuotaKey>)
     /// One probe at `probeAt`, nothing else. Followed by `probing`.
     case out(since: Timestamp, failures: Int, probeAt: Timestamp)
     /// A probe is on its way. Followed by `recovering` or `out`.
@@ -18,19 +18,19 @@ public struct OutageGate: Sendable {
   }
 
   /// The present state.
-  public private(set) var state = State.healthy(failures: 0, firstKey: nil, severalKeys: false)
+  public private(set) var state = State.healthy(failures: 0, keys: [])
   /// Calls that passed and are not answered.
   public private(set) var inFlight = 0
 
   private let threshold: Int
-  private let needsSeveralKeys: Bool
-  private let healthyFrom = 64
+  private let keysNeeded: Int
+  private static let healthyFrom = 64
 
-  /// A healthy gate that closes after `threshold` failures in a row, and only when they are of several keys if
-  /// `needsSeveralKeys`.
-  public init(threshold: Int, needsSeveralKeys: Bool) {
+  /// A healthy gate that closes after `threshold` failures in a row, and only when they are of `keysNeeded` keys or
+  /// more.
+  public init(threshold: Int, keysNeeded: Int) {
     self.threshold = threshold
-    self.needsSeveralKeys = needsSeveralKeys
+    self.keysNeeded = keysNeeded
   }
 
   /// Since when calls are held back; `nil` while healthy.
@@ -39,6 +39,16 @@ public struct OutageGate: Sendable {
     case .healthy: nil
     case .out(let since, _, _), .probing(let since, _), .recovering(_, let since, _): since
     }
+  }
+
+  /// Whether a probe is on its way.
+  public var isProbing: Bool {
+    if case .probing = state { true } else { false }
+  }
+
+  /// When a probe may pass; `nil` where none is awaited, or only an answer can tell.
+  public var nextProbe: Timestamp? {
+    if case .out(_, _, let probeAt) = state, inFlight == 0 { probeAt } else { nil }
   }
 
   /// When a call may pass: `now` or earlier for at once, a time to wait for, or `nil` while only an answer can tell.
@@ -63,16 +73,16 @@ public struct OutageGate: Sendable {
   public mutating func succeeded() {
     inFlight -= 1
     switch state {
-    case .healthy(let failures, _, _):
-      if failures > 0 { state = .healthy(failures: 0, firstKey: nil, severalKeys: false) }
+    case .healthy(let failures, _):
+      if failures > 0 { state = .healthy(failures: 0, keys: []) }
     case .out:
       break  // A call from before the outage: the probe decides.
     case .probing(let since, let failures):
       state = .recovering(limit: 2, since: since, failures: failures)
     case .recovering(let limit, let since, let failures):
       state =
-        limit * 2 >= healthyFrom
-        ? .healthy(failures: 0, firstKey: nil, severalKeys: false)
+        limit * 2 >= OutageGate.healthyFrom
+        ? .healthy(failures: 0, keys: [])
         : .recovering(limit: limit * 2, since: since, failures: failures)
     }
   }
@@ -81,12 +91,12 @@ public struct OutageGate: Sendable {
   public mutating func failed(key: QuotaKey, at now: Timestamp, backoff: Backoff, random: inout SplitMix64) {
     inFlight -= 1
     switch state {
-    case .healthy(let failures, let firstKey, let severalKeys):
-      let several = severalKeys || (firstKey != nil && firstKey != key)
-      if failures + 1 >= threshold && (several || !needsSeveralKeys) {
+    case .healthy(let failures, var keys):
+      if keys.count < keysNeeded { keys.insert(key) }
+      if failures + 1 >= threshold && keys.count >= keysNeeded {
         state = .out(since: now, failures: 1, probeAt: now + backoff.delay(failures: 1, random: &random))
       } else {
-        state = .healthy(failures: min(failures + 1, threshold), firstKey: firstKey ?? key, severalKeys: several)
+        state = .healthy(failures: min(failures + 1, threshold), keys: keys)
       }
     case .out:
       break  // A call from before the outage: it says nothing new.

@@ -27,11 +27,9 @@ struct ByteReader {
   }
 
   mutating func fixed() throws(LedgerError) -> Int64 {
-    guard bytes.count - position >= 8 else { throw .truncated(at: position) }
-    var value: UInt64 = 0
-    for index in 0..<8 { value |= UInt64(bytes[position + index]) << (8 * UInt64(index)) }
-    position += 8
-    return Int64(bitPattern: value)
+    let start = position
+    try skip(8)
+    return bytes.withUnsafeBytes { Int64(littleEndian: $0.loadUnaligned(fromByteOffset: start, as: Int64.self)) }
   }
 
   mutating func count() throws(LedgerError) -> Int {
@@ -52,28 +50,70 @@ struct ByteReader {
   }
 
   mutating func blob() throws(LedgerError) -> [UInt8] {
-    let length = try elementCount()
-    defer { position += length }
-    return Array(bytes[position..<position + length])
+    Array(try blobBytes())
   }
 
   mutating func string() throws(LedgerError) -> String {
     let start = position
-    guard let text = String(validating: try blob(), as: UTF8.self) else {
+    guard let text = String(validating: try blobBytes(), as: UTF8.self) else {
       throw .malformed("a text is not UTF-8", at: start)
     }
     return text
   }
 
   mutating func uuid() throws(LedgerError) -> UUID {
-    guard bytes.count - position >= 16 else { throw .truncated(at: position) }
-    defer { position += 16 }
-    return bytes.withUnsafeBytes { UUID(uuid: $0.loadUnaligned(fromByteOffset: position, as: uuid_t.self)) }
+    let start = position
+    try skip(16)
+    return bytes.withUnsafeBytes { UUID(uuid: $0.loadUnaligned(fromByteOffset: start, as: uuid_t.self)) }
+  }
+
+  mutating func identifier() throws(LedgerError) -> String? {
+    switch try byte() {
+    case 0: return nil
+    case 1: return try string()
+    case 2: return UUIDText.text(of: try uuid())
+    default: throw .malformed("an identifier's form is unknown", at: position - 1)
+    }
   }
 
   mutating func optional<Value>(
     _ read: (inout ByteReader) throws(LedgerError) -> Value
   ) throws(LedgerError) -> Value? {
     try bool() ? try read(&self) : nil
+  }
+
+  /// Passes over what `identifier` reads.
+  mutating func skipIdentifier() throws(LedgerError) {
+    switch try byte() {
+    case 0: break
+    case 1: try skipString()
+    case 2: try skip(16)
+    default: throw .malformed("an identifier's form is unknown", at: position - 1)
+    }
+  }
+
+  /// Passes over what `string` reads.
+  mutating func skipString() throws(LedgerError) {
+    let start = position
+    let text = try blobBytes()
+    guard text.allSatisfy({ $0 < 0x80 }) || String(validating: text, as: UTF8.self) != nil else {
+      throw .malformed("a text is not UTF-8", at: start)
+    }
+  }
+
+  /// Passes over what `blob` reads.
+  mutating func skipBlob() throws(LedgerError) {
+    _ = try blobBytes()
+  }
+
+  mutating func skip(_ length: Int) throws(LedgerError) {
+    guard bytes.count - position >= length else { throw .truncated(at: position) }
+    position += length
+  }
+
+  private mutating func blobBytes() throws(LedgerError) -> ArraySlice<UInt8> {
+    let length = try elementCount()
+    defer { position += length }
+    return bytes[position..<position + length]
   }
 }

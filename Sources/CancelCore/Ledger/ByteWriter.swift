@@ -44,6 +44,18 @@ struct ByteWriter {
     withUnsafeBytes(of: value.uuid) { bytes.append(contentsOf: $0) }
   }
 
+  /// A text that may be missing (0), is most likely a UUID (2, in 16 bytes), or anything else (1).
+  mutating func identifier(_ value: String?) {
+    guard let value else { return byte(0) }
+    if let parsed = UUIDText.parse(value) {
+      byte(2)
+      uuid(parsed)
+    } else {
+      byte(1)
+      string(value)
+    }
+  }
+
   mutating func optional<Value>(_ value: Value?, _ write: (inout ByteWriter, Value) -> Void) {
     bool(value != nil)
     if let value { write(&self, value) }

@@ -7,10 +7,10 @@ public enum LedgerError: Error, Equatable, Sendable, CustomStringConvertible {
   case truncated(at: Int)
   /// The record's bytes make no sense.
   case malformed(String, at: Int)
-  /// The record's key is not `orderId@account`.
+  /// The record's key is neither `orderId@account` nor `orderId#n@account`.
   case malformedKey(String)
 
-  /// What is wrong, where, and what may be the cause.
+  /// What is wrong, and what to do.
   public var description: String {
     switch self {
     case .newerVersion(let version):
@@ -23,7 +23,8 @@ public enum LedgerError: Error, Equatable, Sendable, CustomStringConvertible {
     case .malformed(let what, let position):
       "\(what) at byte \(position): is the ledger topic written by something else?"
     case .malformedKey(let key):
-      "the key '\(key)' is not 'orderId@account': is the ledger topic written by something else?"
+      "the key '\(key)' is neither 'orderId@account' nor 'orderId#n@account': "
+        + "is the ledger topic written by something else?"
     }
   }
 }

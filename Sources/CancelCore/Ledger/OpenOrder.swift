@@ -1,36 +1,39 @@
 import CancelContract
-import FoundationEssentials
 
 /// An order with at least one unanswered request.
 struct OpenOrder: Sendable {
   /// What the order waits for.
   enum Stage: Sendable {
-    /// A place in its key's queue. Followed by `waiting`.
+    /// A decision on what to do with it. Followed by `waiting`, or the order is closed.
     case arriving
-    /// A turn in this key's queue. Followed by `inFlight`.
+    /// A turn in this key's queue. Followed by `inFlight` or `held`, or the order is closed.
     case waiting(QuotaKey)
-    /// The time of its next attempt. Followed by `waiting`.
-    case backingOff(until: Timestamp)
-    /// The answer to this call. Followed by `waiting` (429), `backingOff` (a passing fault), or the order is settled.
+    /// The time of its next attempt with this key. Followed by `waiting` or `held`, or the order is closed.
+    case backingOff(QuotaKey, until: Timestamp)
+    /// The answer to this call. Followed by `waiting` (429), `backingOff` (a passing fault) or `held`, or the order is
+    /// settled or closed.
     case inFlight(CallID)
+    /// Its partition's next owner: neither sent nor expired here. Followed by nothing.
+    case held
   }
 
-  /// The unanswered requests in order of arrival, at least one; the first is the one that the others duplicate.
+  let ref: OrderRef
+  /// The unanswered requests in order of arrival; the first is the one that the others duplicate.
   var requests: [OpenRequest]
-  /// What the requests that were ever attached take in the order's record, at most.
-  var requestBytes: Int
   var stage = Stage.arriving
-  /// The rank of its entry in the queue.
+  /// The most urgent of its requests' priorities, the earliest of their deadlines, and the order's arrival.
   var rank: CallRank
+  /// The rank with which it stands in its key's queue, while it waits.
+  var queuedRank: CallRank?
   /// When its entry among the engine's order timers is due.
   var timerAt = Timestamp.distantFuture
-  /// When its wait is looked at next, for a progress event; `nil` until that is planned.
-  var progressCheckAt: Timestamp?
+  /// What its requesters were told of the wait.
+  var wait = WaitWatch()
   /// Calls that count as attempts.
   var attempts = 0
   /// Failed attempts in a row, which set the backoff.
   var failures = 0
-  /// Every call, in order.
+  /// The calls, in order.
   var sends: [Send] = []
   /// Calls of an earlier life of the order that may still hold slots.
   var earlierSends: [Send] = []
@@ -41,19 +44,73 @@ struct OpenOrder: Sendable {
   var outcomeUnknown = false
   /// Whether a 429 ever delayed it.
   var throttled = false
-  /// Whether the ledger may hold a record of it.
-  var inLedger = false
+  /// Whether its ledger record is not what its state is.
+  var isChanged = false
+  /// How its requests are spread over ledger records; `nil` while one record holds them all.
+  var pieces: RequestPieces?
+
+  init(ref: OrderRef, requests: [OpenRequest], arrival: UInt64) {
+    self.ref = ref
+    self.requests = requests
+    rank = CallRank(priority: .routine, deadline: .distantFuture, arrival: arrival)
+    renewRank()
+  }
+
+  /// The calls' most recent and first ones, at most this many, are kept: an order that fails for days needs no more.
+  static let mostSends = 1000
 
   var firstSentAt: Timestamp? { sends.first?.sentAt }
 
-  /// The most urgent of its requests' priorities.
-  var priority: Priority {
-    requests.contains { $0.received.request.priority == .killSwitch } ? .killSwitch : .routine
+  /// Takes another request; a ledger record is to hold `sizeLimit` bytes of requests.
+  mutating func attach(_ request: OpenRequest, sizeLimit: Int) {
+    if pieces == nil { pieces = RequestPieces(of: requests, sizeLimit: sizeLimit) }
+    pieces?.append(request)
+    requests.append(request)
+    rank.priority = max(rank.priority, request.received.request.priority)
+    rank.deadline = min(rank.deadline, request.deadline)
   }
 
-  /// The earliest of its requests' deadlines.
-  var deadline: Timestamp {
-    requests.reduce(.distantFuture) { min($0, $1.deadline) }
+  /// Takes out the requests whose deadline has passed, in their order.
+  mutating func removeExpired(at now: Timestamp) -> [OpenRequest] {
+    let expired = requests.filter { $0.deadline <= now }
+    guard !expired.isEmpty else { return [] }
+    pieces?.remove(from: requests) { $0.deadline <= now }
+    requests.removeAll { $0.deadline <= now }
+    renewRank()
+    return expired
+  }
+
+  /// Adds a call that is sent, and forgets one from the middle where there are too many.
+  ///
+  /// - Returns: its index.
+  mutating func addSend(_ send: Send) -> Int {
+    if sends.count >= OpenOrder.mostSends { sends.remove(at: OpenOrder.mostSends / 2) }
+    sends.append(send)
+    return sends.count - 1
+  }
+
+  /// Sets the rank to what its requests ask for.
+  mutating func renewRank() {
+    rank.priority = .routine
+    rank.deadline = .distantFuture
+    for request in requests {
+      rank.priority = max(rank.priority, request.received.request.priority)
+      rank.deadline = min(rank.deadline, request.deadline)
+    }
+  }
+
+  /// A call that was in flight when the worker ended may have reached the API; it counts as sent and unanswered.
+  ///
+  /// - Returns: whether there was one.
+  mutating func closeInterruptedCalls(at now: Timestamp, callTimeout: Duration) -> Bool {
+    guard sends.contains(where: { $0.answeredAt == nil }) else { return false }
+    for index in sends.indices where sends[index].answeredAt == nil {
+      sends[index].answeredAt = max(sends[index].sentAt, min(now, sends[index].sentAt + callTimeout))
+      attempts += 1
+      outcomeUnknown = true
+      lastFault = "the worker was stopped while a call was in flight"
+    }
+    return true
   }
 }
 
@@ -63,40 +120,6 @@ struct OpenRequest: Hashable, Sendable {
   var deadline: Timestamp
   /// Progress events sent so far.
   var progressEvents: UInt32 = 0
-
-  /// What it takes in the order's record, at most.
-  var bytes: Int {
-    let request = received.request
-    let texts = [
-      request.cancelID, request.account?.description, request.reason, request.campaignID, received.source.topic,
-      request.origin?.system, request.origin?.actor, request.origin?.algorithm, request.origin?.desk,
-    ]
-    let headers = received.echoedHeaders.reduce(0) { $0 + $1.name.utf8.count + ($1.value?.count ?? 0) + 12 }
-    return texts.reduce(128) { $0 + ($1?.utf8.count ?? 0) + 4 } + (request.context?.utf8.count ?? 0)
-      + (received.key?.count ?? 0) + headers
-  }
-}
-
-extension OpenOrder {
-  /// Beyond this no further request is attached: an order is one record, which brokers take up to 1 MB by default.
-  static let mostRequestBytes = 700_000
-
-  /// When the last slot that its calls hold is free again; `nil` where they hold none at `now`.
-  static func lastRelease(of sends: [Send], window: Duration, at now: Timestamp) -> Timestamp? {
-    let releases = sends.lazy.filter(\.holdsSlot).compactMap(\.answeredAt).map { $0 + window }
-    guard let last = releases.max(), last > now else { return nil }
-    return last
-  }
-}
-
-/// One call to the API, as the ledger remembers it.
-struct Send: Hashable, Sendable {
-  var requestID: UUID
-  var sentAt: Timestamp
-  /// When its answer came or was given up; `nil` while in flight.
-  var answeredAt: Timestamp?
-  /// Whether it holds a slot of the quota's window until one window after `answeredAt`.
-  var holdsSlot = true
 }
 
 /// A call to the API, by the engine's count.

@@ -16,7 +16,7 @@ public struct CallRank: Comparable, Hashable, Sendable {
     self.arrival = arrival
   }
 
-  /// Whether the left one is called first.
+  /// Whether `left` is called before `right`.
   public static func < (left: CallRank, right: CallRank) -> Bool {
     if left.priority != right.priority { return left.priority > right.priority }
     if left.deadline != right.deadline { return left.deadline < right.deadline }

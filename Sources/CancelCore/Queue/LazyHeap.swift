@@ -4,7 +4,7 @@ import HeapModule
 ///
 /// An order changes its rank or its deadline, or is answered, without a search through the heap; entries that no longer
 /// stand are dropped when they come up, or all at once when they outnumber the rest. So each operation is O(log n),
-/// amortised, and memory stays within twice of what stands.
+/// amortised, and memory stays within twice of what stands, and a little.
 struct LazyHeap<Entry: Comparable & Sendable>: Sendable {
   private var heap = Heap<Entry>()
 
@@ -26,9 +26,9 @@ struct LazyHeap<Entry: Comparable & Sendable>: Sendable {
     heap.popMin()
   }
 
-  /// Whether there may be more stale entries than `standing` ones.
-  func mayCompact(standing: Int) -> Bool {
-    heap.count > 2 * standing + 1024
+  /// Whether there are more stale entries than `standing` ones and `slack` beside.
+  func mayCompact(standing: Int, slack: Int) -> Bool {
+    heap.count > 2 * standing + slack
   }
 
   /// Drops the entries that don't stand.

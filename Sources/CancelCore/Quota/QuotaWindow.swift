@@ -7,8 +7,9 @@ import DequeModule
 /// later than that, so jitter on the way can't put one call too many into its window. The server's own count, in the
 /// headers of its answers, overrules this one: what others use of the key shows as *foreign* slots.
 ///
-/// After a window of silence the first call goes alone and the rest of the burst follows its answer, which tells what
-/// is left of the window. So a key that others use too, or that was used before a restart, costs at most one 429.
+/// After more than a window of silence the first call goes alone and the rest of the burst follows its answer, which
+/// tells what is left of the window. So a key that others use too, or that was used before a restart, costs at most one
+/// 429.
 public struct QuotaWindow: Sendable {
   /// When a call may be sent.
   public enum Availability: Equatable, Sendable {
@@ -20,50 +21,57 @@ public struct QuotaWindow: Sendable {
     case afterAnswer
   }
 
+  /// A call that took a slot.
+  public struct Slot: Sendable {
+    let number: UInt64
+    let sentAt: Timestamp
+    /// Whether no other call was in flight.
+    let wentAlone: Bool
+  }
+
   /// How long a burst waits for its first call's answer before it goes by the local count.
-  public static let confirmationPatience = Duration.milliseconds(500)
+  static let confirmationPatience = Duration.milliseconds(500)
+  /// No limit that a header tells is taken for higher: it bounds what a hostile one can make the log hold.
+  static let highestLimit = 10_000
 
-  /// No header makes the window larger.
-  private static let highestLimit = 1_000_000
+  let window: Duration
+  let reserved: Int
+  let configuredLimit: Int
 
-  private let configuredLimit: Int
-  private let window: Duration
-  private let reserved: Int
-
-  private var releases = Deque<Timestamp>()
-  private var inFlight = 0
-  private var blockedUntil = Timestamp.distantPast
-  private var lastAnswerAt = Timestamp.distantPast
-  private var lastSentAt = Timestamp.distantPast
-  private var sends: UInt64 = 0
-  private var throttledSinceAnswer = false
-  private var foreignSeenAt: Timestamp?
-  private var serverLimit: Int?
-  private var wasThrottled = false
+  /// The times at which slots are free again, earliest first.
+  var releases = Deque<Timestamp>()
+  var inFlight = 0
+  /// Until when a 429 forbids calls.
+  var blockedUntil = Timestamp.distantPast
+  /// When a call was last sent while none was in flight.
+  var wentAloneAt = Timestamp.distantPast
+  var lastAnswerAt = Timestamp.distantPast
+  /// Calls sent so far.
+  var sends: UInt64 = 0
+  /// When the last foreign use of the key showed.
+  var foreignSeenAt: Timestamp?
+  var serverLimit: Int?
+  var throttling = Throttling()
 
   /// An unused window of `calls` calls (0: none are counted) per `window`, of which `reserved` are for kill-switches.
   public init(calls: Int, window: Duration, reserved: Int) {
-    self.configuredLimit = calls
+    self.configuredLimit = max(0, calls)
     self.window = window
-    self.reserved = reserved
+    self.reserved = max(0, reserved)
   }
 
   /// Calls allowed in a window: the server's word where it gave one, else the configured number; `nil` for no limit.
   public var limit: Int? {
-    if configuredLimit == 0 { return wasThrottled ? serverLimit : nil }
-    guard let serverLimit else { return configuredLimit }
-    return wasThrottled ? min(serverLimit, configuredLimit) : serverLimit
-  }
-
-  /// Slots that are free at `now`, the reserve among them; `nil` for no limit.
-  public func free(at now: Timestamp) -> Int? {
-    guard let limit else { return nil }
-    return max(0, limit - inFlight - (releases.count - releasedCount(at: now)))
-  }
-
-  /// Until when a 429 forbids calls, where it does at `now`.
-  public func blocked(at now: Timestamp) -> Timestamp? {
-    blockedUntil > now ? blockedUntil : nil
+    let told: Int?
+    if configuredLimit == 0 {
+      told = throttling.wasThrottled ? serverLimit : nil
+    } else if let serverLimit, throttling.wasThrottled, !throttling.tellsRemaining {
+      told = min(serverLimit, configuredLimit)
+    } else {
+      told = serverLimit ?? configuredLimit
+    }
+    guard let learned = throttling.learnedLimit else { return told }
+    return min(told ?? learned, learned)
   }
 
   /// When the next call of this priority may be sent.
@@ -71,8 +79,8 @@ public struct QuotaWindow: Sendable {
     expire(at: now)
     if blockedUntil > now { return .at(blockedUntil) }
     if inFlight > 0 {
-      if throttledSinceAnswer { return .afterAnswer }
-      let patienceEnds = lastSentAt + QuotaWindow.confirmationPatience
+      if throttling.isUnconfirmed { return .afterAnswer }
+      let patienceEnds = wentAloneAt + QuotaWindow.confirmationPatience
       if needsConfirmation(at: now) && now < patienceEnds { return .at(patienceEnds) }
     }
     guard let limit else { return .now }
@@ -90,100 +98,46 @@ public struct QuotaWindow: Sendable {
   /// - Returns: what `answered` needs to know of it.
   public mutating func take(at now: Timestamp) -> Slot {
     sends += 1
-    lastSentAt = now
+    if inFlight == 0 { wentAloneAt = now }
     inFlight += 1
-    return Slot(number: sends, wentAlone: inFlight == 1)
+    return Slot(number: sends, sentAt: now, wentAlone: inFlight == 1)
   }
 
-  /// A call that took a slot.
-  public struct Slot: Sendable {
-    let number: UInt64
-    let wentAlone: Bool
-  }
-
-  /// A call came to nothing before it was sent: the server never saw it, so it holds no slot.
-  public mutating func notSent(_ slot: Slot) {
-    inFlight -= 1
-  }
-
-  /// A call was answered (or given up) at `now` in any way but by a 429.
-  public mutating func answered(_ slot: Slot, rateLimit: RateLimit?, at now: Timestamp) {
-    inFlight -= 1
-    expire(at: now)
-    throttledSinceAnswer = false
-    lastAnswerAt = now
-    guard limit != nil else { return }
-    insert(now + window)
-    guard let rateLimit else { return }
-    adoptLimit(rateLimit)
-    guard let remaining = rateLimit.remaining, let limit else { return }
-    let usedByServersCount = limit - min(max(remaining, 0), limit)
-    let known = releases.count + inFlight
-    if usedByServersCount > known {
-      foreignSeenAt = now
-      for _ in 0..<min(usedByServersCount - known, limit) { insert(now + window) }
-    } else if slot.wentAlone && slot.number == sends {
-      // No other call can have been under way, so the server's count is exact: what it has freed is free.
-      let surplus = releases.count - max(usedByServersCount, 1)
-      if surplus > 0 { releases.removeFirst(surplus) }
-    }
-  }
-
-  /// A call was answered with 429: it holds no slot, and nothing is sent until the server's time has passed.
-  public mutating func throttled(_ slot: Slot, rateLimit: RateLimit?, at now: Timestamp) {
-    inFlight -= 1
-    expire(at: now)
-    if let rateLimit { adoptLimit(rateLimit) }
-    throttledSinceAnswer = true
-    foreignSeenAt = now
-    wasThrottled = true
-    let wait = rateLimit?.retryAfter ?? rateLimit?.resetAfter ?? min(window, .seconds(1))
-    blockedUntil = max(blockedUntil, now + max(wait, .milliseconds(10)))
-  }
-
-  /// A call of before a restart holds its slot until `release`.
-  public mutating func restore(release: Timestamp) {
+  /// A call of before a restart, or of another owner of its partition, holds its slot until the time told.
+  ///
+  /// A slot that is in the log already, as it is when a partition comes back to the worker that made the calls, is not
+  /// counted again.
+  public mutating func restore(releases restored: [Timestamp]) {
     guard configuredLimit > 0 else { return }
-    insert(release)
+    var own = releases[...]
+    var merged: [Timestamp] = []
+    for release in restored.sorted() {
+      while let first = own.first, first < release { merged.append(own.removeFirst()) }
+      if own.first == release { own.removeFirst() }
+      merged.append(release)
+    }
+    releases = Deque(merged + own)
   }
 
-  /// The times at which slots are free again, earliest first, for estimates.
-  public var releaseTimes: Deque<Timestamp> { releases }
-
-  var windowLength: Duration { window }
-  var reservedCalls: Int { reserved }
-
+  /// Whether a burst is to wait for its first call's answer.
   private func needsConfirmation(at now: Timestamp) -> Bool {
     guard let limit else { return false }
-    let freshness = keepsSpareSlot(at: now) ? window / limit : window
-    return lastAnswerAt == .distantPast || lastAnswerAt + freshness <= now
+    // Answers that came together are all one window old at the very time when the next burst may go.
+    let freshness = keepsSpareSlot(at: now) ? window / limit : window + window / 4
+    return lastAnswerAt + freshness <= now
   }
 
+  /// Whether the key seems to be used by others too.
   private func keepsSpareSlot(at now: Timestamp) -> Bool {
     guard let foreignSeenAt else { return false }
     return foreignSeenAt + window * 10 > now
   }
 
-  private mutating func adoptLimit(_ rateLimit: RateLimit) {
-    guard let told = rateLimit.limit, told > 0 else { return }
-    serverLimit = min(told, QuotaWindow.highestLimit)
-  }
-
-  private func releasedCount(at now: Timestamp) -> Int {
-    var low = 0
-    var high = releases.count
-    while low < high {
-      let middle = (low + high) / 2
-      if releases[middle] <= now { low = middle + 1 } else { high = middle }
-    }
-    return low
-  }
-
-  private mutating func expire(at now: Timestamp) {
+  mutating func expire(at now: Timestamp) {
     while let first = releases.first, first <= now { releases.removeFirst() }
   }
 
-  private mutating func insert(_ release: Timestamp) {
+  mutating func insert(_ release: Timestamp) {
     if let last = releases.last, last > release {
       let index = releases.firstIndex { $0 > release } ?? releases.endIndex
       releases.insert(release, at: index)

@@ -2,7 +2,7 @@ import CancelContract
 import FoundationEssentials
 
 extension ByteWriter {
-  mutating func open(_ order: OpenOrder) {
+  mutating func open(_ order: OpenState) {
     count(order.attempts)
     count(order.failures)
     count(order.lastHTTPStatus ?? 0)
@@ -11,14 +11,18 @@ extension ByteWriter {
     bool(order.throttled)
     sends(order.sends)
     sends(order.earlierSends)
-    count(order.requests.count)
-    for request in order.requests { self.request(request) }
+    requests(order.requests[...])
+  }
+
+  mutating func requests(_ requests: ArraySlice<OpenRequest>) {
+    count(requests.count)
+    for request in requests { self.request(request) }
   }
 
   private mutating func request(_ open: OpenRequest) {
     let received = open.received
     let request = received.request
-    string(request.cancelID)
+    identifier(request.cancelID)
     fixed(request.orderID.value)
     optional(request.account) { $0.string($1.description) }
     byte(request.priority.rawValue)
@@ -49,33 +53,25 @@ extension ByteWriter {
 }
 
 extension ByteReader {
-  mutating func open() throws(LedgerError) -> OpenOrder {
-    let attempts = try count()
-    let failures = try count()
+  mutating func open() throws(LedgerError) -> OpenState {
+    var order = OpenState(requests: [])
+    order.attempts = try count()
+    order.failures = try count()
     let httpStatus = try count()
-    let lastFault = try optional { (reader) throws(LedgerError) in try reader.string() }
-    let outcomeUnknown = try bool()
-    let throttled = try bool()
-    let current = try sends()
-    let earlier = try sends()
-    let number = try elementCount()
-    guard number > 0 else { throw .malformed("an open order has no request", at: position) }
+    order.lastHTTPStatus = httpStatus == 0 ? nil : httpStatus
+    order.lastFault = try optional { (reader) throws(LedgerError) in try reader.string() }
+    order.outcomeUnknown = try bool()
+    order.throttled = try bool()
+    order.sends = try sends()
+    order.earlierSends = try sends()
+    order.requests = try requests()
+    return order
+  }
+
+  mutating func requests() throws(LedgerError) -> [OpenRequest] {
     var requests: [OpenRequest] = []
-    for _ in 0..<number { requests.append(try request()) }
-    return OpenOrder(
-      requests: requests,
-      requestBytes: requests.reduce(0) { $0 + $1.bytes },
-      rank: CallRank(priority: .routine, deadline: .distantFuture, arrival: 0),
-      attempts: attempts,
-      failures: failures,
-      sends: current,
-      earlierSends: earlier,
-      lastHTTPStatus: httpStatus == 0 ? nil : httpStatus,
-      lastFault: lastFault,
-      outcomeUnknown: outcomeUnknown,
-      throttled: throttled,
-      inLedger: true
-    )
+    for _ in 0..<(try elementCount()) { requests.append(try request()) }
+    return requests
   }
 
   private mutating func request() throws(LedgerError) -> OpenRequest {
@@ -84,7 +80,7 @@ extension ByteReader {
       Timestamp(microseconds: try reader.fixed())
     }
     let blob = { (reader: inout ByteReader) throws(LedgerError) -> [UInt8] in try reader.blob() }
-    let cancelID = try string()
+    guard let cancelID = try identifier() else { throw .malformed("the request id is missing", at: position) }
     guard let orderID = OrderID(try fixed()) else { throw .malformed("the order id is not positive", at: position) }
     var request = CancelRequest(cancelID: cancelID, orderID: orderID)
     request.account = try optional(text).map { AccountName($0) }
