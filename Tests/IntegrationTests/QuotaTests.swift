@@ -11,69 +11,21 @@ struct QuotaTests {
   private static let quota = 20
   private static let window = Duration.seconds(2)
 
-  /// The worker, the API and the topics of one test.
-  private struct Stage {
-    let topics: TestTopics
-    let simulator: EToroSimulator
-    let environment: [String: String]
-    let log: URL
-    let folder: URL
-
-    static func make(accounts: Int, reserve: Int) async throws -> Stage {
-      let topics = try await TestTopics.create(partitions: 4)
-      var simulation = SimulatorConfiguration()
-      simulation.quota = QuotaTests.quota
-      simulation.window = QuotaTests.window
-      let simulator = EToroSimulator(configuration: simulation)
-      let port = try await simulator.start()
-      let folder = FileManager.default.temporaryDirectory.appendingPathComponent(topics.group)
-      try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
-      let members = (0..<accounts).map {
-        "\"a\($0)\":{\"environment\":\"demo\",\"apiKey\":\"k\",\"userKey\":\"u\($0)\"}"
-      }
-      let file = folder.appendingPathComponent("accounts.json")
-      try "{\"accounts\":{\(members.joined(separator: ","))}}".write(to: file, atomically: true, encoding: .utf8)
-      let environment = topics.environment.merging([
-        "API_BASE_URL": "http://127.0.0.1:\(port)", "ACCOUNTS_FILE": file.path, "ACCOUNTS_DEFAULT": "a0",
+  private func stage(accounts: Int, reserve: Int) async throws -> Stage {
+    var simulation = SimulatorConfiguration()
+    simulation.quota = QuotaTests.quota
+    simulation.window = QuotaTests.window
+    return try await Stage.make(
+      accounts: accounts, simulation: simulation,
+      settings: [
         "QUOTA_CALLS": "\(QuotaTests.quota)", "QUOTA_WINDOW": "2s", "QUOTA_RESERVED_FOR_KILL_SWITCH": "\(reserve)",
-        "ADMIN_PORT": "0", "WORKER_INSTANCE_ID": topics.group, "PROGRESS_AFTER": "1s",
-      ]) { own, _ in own }
-      return Stage(
-        topics: topics, simulator: simulator, environment: environment,
-        log: folder.appendingPathComponent("worker.log"), folder: folder)
-    }
-
-    func worker() throws -> WorkerUnderTest { try WorkerUnderTest(environment: environment, log: log) }
-
-    func send(_ values: [(account: Int, order: Int, priority: String)]) async throws {
-      let producer = try KafkaProducer(
-        configuration: TestBroker.configuration, transactionalID: nil, logger: TestBroker.logger)
-      try await producer.publish(
-        values.map { value in
-          let json = "{\"orderId\":\(value.order),\"account\":\"a\(value.account)\",\"priority\":\"\(value.priority)\"}"
-          return KafkaRecord(
-            topic: topics.names.requests, key: Array("a\(value.account)".utf8), value: Array(json.utf8))
-        })
-      await producer.close(timeout: .seconds(5))
-    }
-
-    func results(_ count: Int) async throws -> [CancelResult] {
-      while true {
-        let results = try await topics.results()
-        if results.count >= count { return results }
-      }
-    }
-
-    func clear(_ worker: WorkerUnderTest) async {
-      #expect(await worker.stop() == 0)
-      await simulator.stop()
-      try? FileManager.default.removeItem(at: folder)
-    }
+        "PROGRESS_AFTER": "1s",
+      ])
   }
 
   @Test(.timeLimit(.minutes(3)))
   func oneAccountDrainsWithoutA429AndItsWaitsAreTold() async throws {
-    let stage = try await Stage.make(accounts: 1, reserve: 0)
+    let stage = try await stage(accounts: 1, reserve: 0)
     let worker = try stage.worker()
     try await stage.send((0..<100).map { (0, 1_000_000 + $0, "routine") })
     let results = try await stage.results(100)
@@ -83,12 +35,13 @@ struct QuotaTests {
     #expect(results.allSatisfy { $0.outcome == .accepted })
     #expect(stage.simulator.state.statuses == [200: 100])
     #expect(try await stage.topics.count(stage.topics.names.progress) > 0)
-    await stage.clear(worker)
+    #expect(await worker.stop() == 0)
+    await stage.clear()
   }
 
   @Test(.timeLimit(.minutes(3)))
   func killSwitchesBehindABacklogGoFirst() async throws {
-    let stage = try await Stage.make(accounts: 1, reserve: 5)
+    let stage = try await stage(accounts: 1, reserve: 5)
     let worker = try stage.worker()
     try await stage.send((0..<60).map { (0, 1_000_000 + $0, "routine") })
     await stage.simulator.state.waitForCalls(15)
@@ -101,26 +54,32 @@ struct QuotaTests {
     }
     #expect(overtaken.isEmpty)
     #expect(stage.simulator.state.statuses == [200: 85])
-    await stage.clear(worker)
+    #expect(await worker.stop() == 0)
+    await stage.clear()
   }
 
   @Test(.timeLimit(.minutes(3)))
   func manyAccountsDrainSideBySide() async throws {
-    let stage = try await Stage.make(accounts: 300, reserve: 0)
+    let stage = try await stage(accounts: 300, reserve: 0)
     let worker = try stage.worker()
-    try await stage.send((0..<6000).map { ($0 % 300, 1_000_000 + $0 / 300 + 1000 * ($0 % 300), "routine") })
+    try await stage.send(
+      (0..<6000).map { number in
+        let account = number % 300
+        return (account, 1_000_000 + number / 300 + 1000 * account, "routine")
+      })
     let results = try await stage.results(6000)
     let calls = stage.simulator.state.calls
     let span = (calls.last?.arrivedAt ?? .now) - (calls.first?.arrivedAt ?? .now)
     print("quota: accounts=300 calls=\(calls.count) span=\(span)")
     #expect(Set(results.map(\.source)).count == 6000)
     #expect(stage.simulator.state.statuses == [200: 6000])
-    await stage.clear(worker)
+    #expect(await worker.stop() == 0)
+    await stage.clear()
   }
 
   @Test(.timeLimit(.minutes(3)))
   func aRestartInMidWindowCausesNo429() async throws {
-    let stage = try await Stage.make(accounts: 1, reserve: 0)
+    let stage = try await stage(accounts: 1, reserve: 0)
     var worker = try stage.worker()
     try await stage.send((0..<60).map { (0, 1_000_000 + $0, "routine") })
     // The crash comes when the first burst's results are published: its calls are in the ledger.
@@ -131,12 +90,13 @@ struct QuotaTests {
     #expect(Set(results.map(\.source)).count == 60)
     #expect(results.count == 60)
     #expect(stage.simulator.state.statuses[429] ?? 0 == 0)
-    await stage.clear(worker)
+    #expect(await worker.stop() == 0)
+    await stage.clear()
   }
 
   @Test(.timeLimit(.minutes(3)))
   func anotherUserOfTheKeyCostsFew429s() async throws {
-    let stage = try await Stage.make(accounts: 1, reserve: 0)
+    let stage = try await stage(accounts: 1, reserve: 0)
     let worker = try stage.worker()
     let foreign = Task {
       while !Task.isCancelled {
@@ -155,6 +115,7 @@ struct QuotaTests {
     print("quota: foreign use windows=\(windows) throttled=\(throttled)")
     #expect(Set(results.map(\.source)).count == 50)
     #expect(throttled <= windows)
-    await stage.clear(worker)
+    #expect(await worker.stop() == 0)
+    await stage.clear()
   }
 }

@@ -9,6 +9,15 @@ extension CancelEngine {
     partitions[number]?.phase == .active
   }
 
+  /// The offset of the next request to read, for those of the partitions for which it is known.
+  public func positions(of numbers: some Sequence<Int32>) -> [Int32: Int64] {
+    var positions: [Int32: Int64] = [:]
+    for number in numbers where partitions[number]?.phase != .restoring {
+      positions[number] = partitions[number]?.position
+    }
+    return positions
+  }
+
   /// Sends no further call for these partitions; they are to be given up.
   public mutating func leave(_ numbers: some Sequence<Int32>) {
     let leaving = Set(numbers.filter { partitions[$0]?.phase == .active })

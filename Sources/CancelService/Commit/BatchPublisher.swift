@@ -7,6 +7,11 @@ protocol BatchPublisher: Sendable {
   ///
   /// - Throws: `KafkaError`; a fatal one ends the worker, after any other the batch is built again.
   func publish(_ batch: CommitBatch, consumer: KafkaConsumer?) async throws
+
+  /// Commits the positions once more, with nothing beside them: the group takes them only from their partitions' owner.
+  ///
+  /// - Throws: `KafkaError` where they are not taken.
+  func confirm(positions: [Int32: Int64], consumer: KafkaConsumer?) async throws
 }
 
 /// Publishes notices of waits, at best effort.

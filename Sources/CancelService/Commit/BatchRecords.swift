@@ -20,9 +20,9 @@ struct BatchRecords: Sendable {
     }
   }
 
-  func offsets(_ batch: CommitBatch) -> [KafkaTopicPartition: Int64] {
+  func offsets(_ positions: [Int32: Int64]) -> [KafkaTopicPartition: Int64] {
     var offsets: [KafkaTopicPartition: Int64] = [:]
-    for (number, offset) in batch.positions {
+    for (number, offset) in positions {
       offsets[KafkaTopicPartition(topic: topics.requests, partition: number)] = offset
     }
     return offsets

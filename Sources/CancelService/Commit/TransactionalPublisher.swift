@@ -7,9 +7,13 @@ struct TransactionalPublisher: BatchPublisher {
   let records: BatchRecords
 
   func publish(_ batch: CommitBatch, consumer: KafkaConsumer?) async throws {
-    try await producer.transact(offsets: records.offsets(batch), consumer: consumer) { sink in
+    try await producer.transact(offsets: records.offsets(batch.positions), consumer: consumer) { sink in
       try records.write(batch, to: &sink)
     }
+  }
+
+  func confirm(positions: [Int32: Int64], consumer: KafkaConsumer?) async throws {
+    try await producer.transact(offsets: records.offsets(positions), consumer: consumer) { _ in }
   }
 }
 
@@ -20,6 +24,10 @@ struct FlushingPublisher: BatchPublisher {
 
   func publish(_ batch: CommitBatch, consumer: KafkaConsumer?) async throws {
     try await producer.publish { sink in try records.write(batch, to: &sink) }
-    try await consumer?.commit(records.offsets(batch))
+    try await consumer?.commit(records.offsets(batch.positions))
+  }
+
+  func confirm(positions: [Int32: Int64], consumer: KafkaConsumer?) async throws {
+    try await consumer?.commit(records.offsets(positions))
   }
 }

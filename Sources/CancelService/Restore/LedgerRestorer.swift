@@ -9,16 +9,17 @@ struct LedgerRestorer: Sendable {
   let topic: String
   let logger: Logger
 
-  /// Reads the partitions' ledgers; the reader's thread waits for the loop to take each batch, so nothing piles up.
+  /// Reads the partitions' ledgers, each from the offset told; the reader's thread waits for the loop to take each
+  /// batch, so nothing piles up.
   ///
   /// - Returns: the number of records read.
   /// - Throws: `RestoreAbandoned` where the partitions were given up meanwhile; `LedgerUnreadable`; `KafkaError`.
-  func restore(_ partitions: [Int32], generation: Int, into loop: WorkerLoop) async throws -> Int {
+  func restore(from offsets: [Int32: Int64], generation: Int, into loop: WorkerLoop) async throws -> Int {
     let count = Mutex(0)
     _ = try await KafkaPartitionReader.readToEnd(
       configuration: configuration,
       topic: topic,
-      from: Dictionary(uniqueKeysWithValues: partitions.map { ($0, 0) }),
+      from: offsets,
       logger: logger
     ) { records in
       count.withLock { $0 += records.count }
@@ -27,5 +28,11 @@ struct LedgerRestorer: Sendable {
       }.wait()
     }
     return count.withLock { $0 }
+  }
+
+  /// The offsets behind the newest records of these partitions' ledgers.
+  func ends(of partitions: [Int32]) async throws -> [Int32: Int64] {
+    try await KafkaPartitionReader.ends(
+      configuration: configuration, topic: topic, partitions: partitions, logger: logger)
   }
 }

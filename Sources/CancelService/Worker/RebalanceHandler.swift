@@ -20,15 +20,15 @@ struct RebalanceHandler: KafkaConsumerHandler {
   }
 
   func assigned(_ partitions: [KafkaAssignment]) {
-    let numbers = partitions.map(\.partition.partition)
-    loop.eventLoop.execute { loop.assumeIsolated { $0.assigned(numbers, restorer: restorer) } }
+    let positions = Dictionary(uniqueKeysWithValues: partitions.map { ($0.partition.partition, $0.startOffset) })
+    loop.eventLoop.execute { loop.assumeIsolated { $0.assigned(positions, restorer: restorer) } }
   }
 
   func revoked(_ partitions: [KafkaTopicPartition]) {
     let numbers = partitions.map(\.partition)
     let done = DispatchSemaphore(value: 0)
     Task {
-      await loop.revoked(numbers)
+      await loop.revoked(numbers, restorer: restorer)
       done.signal()
     }
     let timeout = DispatchTime.now() + .microseconds(Int(revokeTimeout.microseconds))

@@ -4,25 +4,48 @@ import Kafka
 
 extension WorkerLoop {
   /// Partitions are this worker's: their ledgers are read, then their requests are taken.
-  func assigned(_ partitions: [Int32], restorer: LedgerRestorer) {
+  ///
+  /// - Parameter positions: the offset of each partition's next request; `nil` where the group has none yet.
+  func assigned(_ positions: [Int32: Int64?], restorer: LedgerRestorer) {
     guard failure == nil, !isStopping else { return }
     restoreGeneration += 1
-    for partition in partitions {
-      engine.assign(partition)
-      restoring[partition] = restoreGeneration
-    }
-    for observer in observers { observer.assigned(partitions) }
     let generation = restoreGeneration
-    let startedAt = clock.now
+    let now = clock.now
+    var offsets: [Int32: Int64] = [:]
+    for partition in positions.keys.sorted() {
+      restoring[partition] = generation
+      if let parked = parked.take(partition, at: now) {
+        engine.assign(partition, resuming: parked.partition)
+        offsets[partition] = parked.ledgerEnd
+      } else {
+        engine.assign(partition)
+        offsets[partition] = 0
+      }
+    }
+    for observer in observers { observer.assigned(positions.keys.sorted()) }
     Task {
       do {
-        let records = try await restorer.restore(partitions, generation: generation, into: self)
-        restored(partitions, generation: generation, records: records, startedAt: startedAt)
+        let records = try await restore(from: offsets, generation: generation, restorer)
+        restored(positions, generation: generation, records: records, startedAt: now)
       } catch is RestoreAbandoned {
         logger.info("restore abandoned: the partitions were given up meanwhile")
       } catch {
         fail(error)
       }
+    }
+  }
+
+  private func restore(
+    from offsets: [Int32: Int64], generation: Int, _ restorer: LedgerRestorer
+  ) async throws -> Int {
+    do {
+      return try await restorer.restore(from: offsets, generation: generation, into: self)
+    } catch let error as KafkaError where error.code == .offsetOutOfRange {
+      // The ledger is not the one that the parked state was written to.
+      guard offsets.keys.allSatisfy({ restoring[$0] == generation }) else { throw RestoreAbandoned() }
+      logger.warning("a ledger became shorter; it is read from its beginning", metadata: ["error": "\(error)"])
+      for partition in offsets.keys { engine.assign(partition) }
+      return try await restorer.restore(from: offsets.mapValues { _ in 0 }, generation: generation, into: self)
     }
   }
 
@@ -39,12 +62,14 @@ extension WorkerLoop {
     }
   }
 
-  private func restored(_ partitions: [Int32], generation: Int, records: Int, startedAt: Timestamp) {
-    let ready = partitions.filter { restoring[$0] == generation }
+  private func restored(_ positions: [Int32: Int64?], generation: Int, records: Int, startedAt: Timestamp) {
+    let ready = positions.keys.filter { restoring[$0] == generation }.sorted()
     let now = clock.now
     for partition in ready {
       restoring[partition] = nil
-      engine.restored(partition, at: now)
+      // Each batch carries the positions of its partitions, for the group takes them only from the owner. Where there
+      // is none yet, reading starts at the beginning, whatever the offset of that is.
+      engine.restored(partition, position: (positions[partition] ?? nil) ?? 0, at: now)
     }
     for observer in observers { observer.restored(ready, records: records, after: now - startedAt) }
     consumer?.resume(ready.map { KafkaTopicPartition(topic: settings.requestsTopic, partition: $0) })
@@ -52,24 +77,53 @@ extension WorkerLoop {
   }
 
   /// Partitions are asked back: calls in flight may finish, what is settled is committed, then they are given up.
-  func revoked(_ partitions: [Int32]) async {
+  func revoked(_ partitions: [Int32], restorer: LedgerRestorer) async {
     for partition in partitions { restoring[partition] = nil }
     engine.leave(partitions)
     await wait(atMost: settings.drainTimeout) { loop in
       loop.failure != nil || loop.engine.callsInFlight(in: partitions) == 0
     }
-    if failure == nil { await flush(atMost: settings.drainTimeout) }
-    giveUp(partitions, lost: false)
+    var ledgerEnds: [Int32: Int64] = [:]
+    if failure == nil, await flush(atMost: settings.drainTimeout), !isStopping {
+      ledgerEnds = await ownLedgerEnds(of: partitions, restorer)
+    }
+    giveUp(partitions, ledgerEnds: ledgerEnds, lost: false)
+  }
+
+  /// The ends of these partitions' ledgers, where it is certain that only this worker wrote to them since it read them:
+  /// the group takes the positions after the ends were told, so it was the owner then.
+  private func ownLedgerEnds(of partitions: [Int32], _ restorer: LedgerRestorer) async -> [Int32: Int64] {
+    let positions = engine.positions(of: partitions)
+    guard !positions.isEmpty else { return [:] }
+    do {
+      let ends = try await restorer.ends(of: positions.keys.sorted())
+      try await publisher.confirm(positions: positions, consumer: consumer)
+      return ends
+    } catch {
+      logger.info("partitions are given up for good", metadata: ["reason": "\(error)"])
+      return [:]
+    }
   }
 
   /// Partitions were lost: another worker may own them already.
   func lost(_ partitions: [Int32]) {
-    giveUp(partitions, lost: true)
+    giveUp(partitions, ledgerEnds: [:], lost: true)
   }
 
-  private func giveUp(_ partitions: [Int32], lost: Bool) {
-    for partition in partitions { restoring[partition] = nil }
+  private func giveUp(_ partitions: [Int32], ledgerEnds: [Int32: Int64], lost: Bool) {
+    let now = clock.now
+    for partition in partitions {
+      restoring[partition] = nil
+      if let end = ledgerEnds[partition], let settled = engine.park(partition) {
+        parked.keep(settled, ledgerEnd: end, at: now)
+      }
+    }
     engine.drop(partitions)
+    if !ledgerEnds.isEmpty {
+      eventLoop.scheduleTask(in: .microseconds((ParkedPartitions.keptFor + .seconds(1)).microseconds)) {
+        self.assumeIsolated { $0.parked.expire(at: $0.clock.now) }
+      }
+    }
     for observer in observers { observer.gaveUp(partitions, lost: lost) }
     // What was handed over of them and not taken needs no acknowledgement any more.
     acknowledge()

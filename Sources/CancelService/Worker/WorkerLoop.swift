@@ -44,6 +44,7 @@ actor WorkerLoop {
   var wakeUp: (at: Timestamp, scheduled: Scheduled<Void>)?
   var restoring: [Int32: Int] = [:]
   var restoreGeneration = 0
+  var parked = ParkedPartitions()
   var isStopping = false
   var failure: (any Error)?
 

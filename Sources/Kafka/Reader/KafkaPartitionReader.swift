@@ -28,6 +28,21 @@ public enum KafkaPartitionReader {
       try reading.run(isCancelled)
     }
   }
+
+  /// The high watermarks of these partitions, whatever transactions are open on them.
+  ///
+  /// - Throws: `KafkaError` where they were not told in time; `CancellationError` when the task is cancelled.
+  public static func ends(
+    configuration: KafkaClientConfiguration, topic: String, partitions: [Int32], logger: Logger,
+    timeout: Duration = .seconds(5)
+  ) async throws -> [Int32: Int64] {
+    let reading = ReadToEnd(
+      configuration: configuration, topic: topic, offsets: Dictionary(uniqueKeysWithValues: partitions.map { ($0, 0) }),
+      logger: logger, deadline: .now + timeout, onBatch: { _ in })
+    return try await BlockingTask.run(name: "kafka-watermarks") { isCancelled in
+      try reading.watermarks(LastClientError(), isCancelled).mapValues(\.high)
+    }
+  }
 }
 
 /// One reading to the end; runs on a thread of its own.
@@ -97,7 +112,7 @@ private struct ReadToEnd: Sendable {
   }
 
   /// Asked for without isolation, by a client of its own: a client's isolation holds for its watermarks too.
-  private func watermarks(
+  func watermarks(
     _ errors: LastClientError, _ isCancelled: () -> Bool
   ) throws -> [Int32: KafkaWatermarks] {
     let handle = try ClientHandle(
