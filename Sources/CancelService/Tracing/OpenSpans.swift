@@ -25,7 +25,7 @@ struct OpenSpans {
   }
 
   private let limit: Int
-  private var requests: [Place: (span: any Span, order: Order)] = [:]
+  private var requests: [Place: (span: any Span, order: Order?)] = [:]
   private var calls: [CallID: (span: any Span, order: Order)] = [:]
   private var orders: [Order: Sharing] = [:]
 
@@ -50,7 +50,8 @@ struct OpenSpans {
 
   func has(_ place: Place) -> Bool { requests[place] != nil }
 
-  mutating func add(_ span: any Span, at place: Place, order: Order) {
+  /// - Parameter order: the order that the request is for; `nil` for a record that is no request.
+  mutating func add(_ span: any Span, at place: Place, order: Order?) {
     requests[place] = (span, order)
   }
 
@@ -58,7 +59,7 @@ struct OpenSpans {
   ///
   /// - Returns: the request's span and that of the call under way, where both are open.
   mutating func wait(_ place: Place) -> (request: any Span, call: any Span)? {
-    guard let (span, order) = requests[place] else { return nil }
+    guard let (span, order) = requests[place], let order else { return nil }
     orders[order, default: Sharing()].places.append(place)
     guard let call = orders[order]?.call.flatMap({ calls[$0]?.span }) else { return nil }
     return (span, call)
@@ -83,6 +84,7 @@ struct OpenSpans {
 
   mutating func remove(_ place: Place) -> (any Span)? {
     guard let (span, order) = requests.removeValue(forKey: place) else { return nil }
+    guard let order else { return span }
     orders[order]?.places.removeAll { $0 == place }
     if orders[order]?.places.isEmpty ?? false { orders[order] = nil }
     return span

@@ -2,6 +2,8 @@ import CancelAPI
 
 /// What a trace says of where calls go.
 public struct TracedCalls: Sendable {
+  /// The API's base URL, without a `/` at its end.
+  public var baseURL: String
   /// The API's host.
   public var serverAddress: String
   /// The API's port.
@@ -11,6 +13,7 @@ public struct TracedCalls: Sendable {
 
   /// Calls to this endpoint.
   public init(endpoint: Endpoint, paths: CancelPaths) {
+    self.baseURL = endpoint.description
     self.serverAddress = endpoint.host
     self.serverPort = endpoint.port
     self.paths = paths

@@ -49,11 +49,24 @@ public final class WorkerTracing: WorkerObserver {
   /// it came with.
   public func adopt(_ request: inout ReceivedRequest, at now: Timestamp) {
     guard let span = begin(request, at: now) else { return }
+    carry(span, in: &request.echoedHeaders)
+  }
+
+  /// Starts the span of a record that is no request, and lets its result carry that span's context on.
+  public func adopt(_ unreadable: inout UnreadableRequest, at now: Timestamp) {
+    guard
+      let span = begin(
+        unreadable.source, order: nil, messageID: unreadable.cancelID, headers: unreadable.echoedHeaders, at: now)
+    else { return }
+    carry(span, in: &unreadable.echoedHeaders)
+  }
+
+  private func carry(_ span: any Span, in echoedHeaders: inout [RecordHeader]) {
     var headers: [RecordHeader] = []
     tracer.inject(span.context, into: &headers, using: TraceHeaderInjector())
     guard W3CTraceContext(headers: headers) != nil else { return }
-    request.echoedHeaders.removeAll { $0.name == TraceHeader.parent || $0.name == TraceHeader.state }
-    request.echoedHeaders += headers
+    echoedHeaders.removeAll { $0.name == TraceHeader.parent || $0.name == TraceHeader.state }
+    echoedHeaders += headers
   }
 
   /// Starts the request's span, unless it was adopted, and links it to the call that it shares.
@@ -82,6 +95,9 @@ public final class WorkerTracing: WorkerObserver {
       attributes["server.address"] = calls.serverAddress
       attributes["server.port"] = calls.serverPort
       attributes["url.template"] = path
+      attributes["url.full"] = path.map {
+        calls.baseURL + $0.replacing("{orderId}", with: "\(call.orderID)", maxReplacements: 1)
+      }
       if call.attempt > 1 { attributes["http.request.resend_count"] = call.attempt - 1 }
       attributes["cancel_worker.request_id"] = call.requestID.uuidString.lowercased()
     }
@@ -133,11 +149,23 @@ public final class WorkerTracing: WorkerObserver {
   }
 
   private func begin(_ request: ReceivedRequest, at now: Timestamp) -> (any Span)? {
+    let order = OpenSpans.Order(
+      orderID: request.request.orderID, account: request.request.account ?? defaultAccount)
+    guard
+      let span = begin(
+        request.source, order: order, messageID: request.request.cancelID, headers: request.echoedHeaders, at: now)
+    else { return nil }
+    span.attributes["cancel_worker.order_id"] = request.request.orderID.value
+    span.attributes["cancel_worker.priority"] = request.request.priority.name
+    return span
+  }
+
+  private func begin(
+    _ source: SourceCoordinates, order: OpenSpans.Order?, messageID: String, headers: [RecordHeader], at now: Timestamp
+  ) -> (any Span)? {
     guard open.withLock({ $0.admitsRequest() }) else { return nil }
-    let source = request.source
     let span: any Span = tracer.startSpan(
-      "process \(source.topic)", context: context(of: request.echoedHeaders), ofKind: .consumer,
-      at: SpanInstant(now))
+      "process \(source.topic)", context: context(of: headers), ofKind: .consumer, at: SpanInstant(now))
     span.updateAttributes { attributes in
       attributes["messaging.system"] = "kafka"
       attributes["messaging.operation.name"] = "process"
@@ -146,12 +174,8 @@ public final class WorkerTracing: WorkerObserver {
       attributes["messaging.destination.partition.id"] = String(source.partition)
       attributes["messaging.kafka.offset"] = source.offset
       attributes["messaging.consumer.group.name"] = consumerGroup
-      attributes["messaging.message.id"] = String(request.request.cancelID.prefix(128))
-      attributes["cancel_worker.order_id"] = request.request.orderID.value
-      attributes["cancel_worker.priority"] = request.request.priority.name
+      attributes["messaging.message.id"] = String(messageID.prefix(128))
     }
-    let order = OpenSpans.Order(
-      orderID: request.request.orderID, account: request.request.account ?? defaultAccount)
     open.withLock { $0.add(span, at: OpenSpans.Place(source), order: order) }
     return span
   }

@@ -15,16 +15,18 @@ extension WorkerLoop {
 
   private func take(_ message: IncomingMessage, at now: Timestamp) {
     switch message {
-    case .request(let request, let raw):
+    case .request(var request, let raw):
       guard engine.isActive(raw.partition) else { return }
+      tracing?.adopt(&request, at: now)
       let receipt = engine.receive(request, at: now)
       for observer in observers { observer.received(request, receipt, at: now) }
       if receipt == .accountUnknown {
         let unreadable = UnreadableRequest(unknownAccountOf: request, default: settings.defaultAccount)
         engine.refuse(RefusedMessage(raw, problem: unreadable.problem), with: unreadable.result(answeredAt: now))
       }
-    case .unreadable(let unreadable, let raw):
+    case .unreadable(var unreadable, let raw):
       guard engine.isActive(raw.partition) else { return }
+      tracing?.adopt(&unreadable, at: now)
       engine.refuse(RefusedMessage(raw, problem: unreadable.problem), with: unreadable.result(answeredAt: now))
     }
   }

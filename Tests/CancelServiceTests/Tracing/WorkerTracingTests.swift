@@ -71,6 +71,8 @@ import Tracing
     #expect(process.attributes.get("cancel_worker.outcome") == .string("accepted"))
     #expect(client.attributes.get("http.request.method") == .string("DELETE"))
     #expect(client.attributes.get("server.address") == .string("api.example"))
+    #expect(
+      client.attributes.get("url.full") == .string("https://api.example/api/v2/trading/execution/demo/orders/1"))
     #expect(client.attributes.get("url.template") == .string("/api/v2/trading/execution/demo/orders/{orderId}"))
     #expect(client.attributes.get("error.type") == nil)
     #expect(client.endInstant.nanosecondsSinceEpoch - client.startInstant.nanosecondsSinceEpoch == 3_000_000)
