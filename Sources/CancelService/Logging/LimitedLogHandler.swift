@@ -54,12 +54,30 @@ public struct LimitedLogHandler: LogHandler {
   }
 }
 
+extension LimitedLogHandler {
+  /// Tells of every message how many were left out since it was last written: for the end, when no further one will.
+  public func tellLeftOut() {
+    for (message, count) in limit.state.withLock({ $0.takeLeftOut() }) {
+      handler.log(
+        event: LogEvent(
+          level: .warning, message: "repeated lines were left out",
+          metadata: ["line": .string(message), LogKey.count: .stringConvertible(count)], source: "CancelService",
+          file: #fileID, function: #function, line: #line))
+    }
+  }
+}
+
 extension WorkerConfiguration.LogSection {
   /// A logger as configured, on standard error.
   public func logger(label: String = "cancel-worker") -> Logger {
+    let handler = handler(label: label)
+    return Logger(label: label) { _ in handler }
+  }
+
+  /// What writes the log as configured, on standard error.
+  func handler(label: String = "cancel-worker") -> LimitedLogHandler {
     let level = Logger.Level(rawValue: level) ?? .info
     let format = WorkerLogHandler.Format(rawValue: format) ?? .text
-    let handler = LimitedLogHandler(WorkerLogHandler(label: label, format: format, level: level))
-    return Logger(label: label) { _ in handler }
+    return LimitedLogHandler(WorkerLogHandler(label: label, format: format, level: level))
   }
 }

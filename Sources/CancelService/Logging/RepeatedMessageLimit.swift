@@ -27,6 +27,16 @@ public struct RepeatedMessageLimit: Sendable {
     self.most = most
   }
 
+  /// What was left out since it was last told, by message; told with that.
+  public mutating func takeLeftOut() -> [(message: String, count: Int)] {
+    var leftOut: [(message: String, count: Int)] = []
+    for (message, window) in windows where window.leftOut > 0 {
+      leftOut.append((message, window.leftOut))
+      windows[message]?.leftOut = 0
+    }
+    return leftOut.sorted { $0.message < $1.message }
+  }
+
   /// Whether this message is written.
   public mutating func verdict(on message: String, at now: Timestamp) -> Verdict {
     if var window = windows[message], now < window.startedAt + interval {

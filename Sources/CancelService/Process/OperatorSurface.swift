@@ -10,6 +10,7 @@ public struct OperatorSurface: Sendable {
   public let observers: [any WorkerObserver]
   private let configuration: AdminConfiguration
   private let registry: PrometheusRegistry
+  private let requestLog: RequestLog
   private let feed = LiveFeed()
   private let worker = WatchedWorker()
   private let initial: WorkerSnapshot
@@ -20,15 +21,17 @@ public struct OperatorSurface: Sendable {
     var admin = AdminConfiguration()
     admin.host = configuration.admin.host
     admin.port = configuration.admin.port
+    admin.allowedHosts = configuration.admin.allowedHosts
     admin.accountLabels = configuration.metrics.accountLabels
     self.configuration = admin
     registry = PrometheusRegistry.forWorker()
     environments = AccountEnvironments(setup.accounts)
+    requestLog = RequestLog(logger: logger)
     let now = SteadyClock().now
     initial = WorkerSnapshot(
       takenAt: now, startedAt: now, version: setup.version, instance: setup.instanceID, state: .starting)
     var observers: [any WorkerObserver] = [
-      WorkerMetrics(factory: registry, environments: environments), feed, RequestLog(logger: logger),
+      WorkerMetrics(factory: registry, environments: environments), feed, requestLog,
     ]
     if let endpoint = try? setup.api.validated(),
       let tracing = WorkerTracing(
@@ -43,6 +46,11 @@ public struct OperatorSurface: Sendable {
   /// Shows this worker from now on.
   public func watch(_ worker: CancelWorkerService) {
     self.worker.set(worker)
+  }
+
+  /// Writes what is still to be written of the log.
+  func finish() async {
+    await requestLog.flush()
   }
 
   /// Knows these accounts from now on.

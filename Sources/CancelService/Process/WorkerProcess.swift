@@ -22,7 +22,9 @@ public struct WorkerProcess {
   ///
   /// - Throws: what the worker can't start or go on with; `ExitCode(for:)` gives the exit status.
   public func run() async throws {
-    let logger = configuration.log.logger()
+    let handler = configuration.log.handler()
+    let logger = Logger(label: "cancel-worker") { _ in handler }
+    defer { handler.tellLeftOut() }
     let source = AccountsSource(configuration, environment: environment)
     let accounts = try source.load()
     for warning in accounts.warnings { logger.warning("accounts", metadata: ["warning": "\(warning)"]) }
@@ -46,7 +48,13 @@ public struct WorkerProcess {
         logger: quiet))
     let secondSignal = Task { await SecondSignal().wait() }
     defer { secondSignal.cancel() }
-    try await group.run()
+    do {
+      try await group.run()
+    } catch {
+      await surface.finish()
+      throw error
+    }
+    await surface.finish()
   }
 }
 

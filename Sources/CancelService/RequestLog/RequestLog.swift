@@ -32,9 +32,14 @@ public final class RequestLog: WorkerObserver {
     queue.async { self.write(results, at: now) }
   }
 
-  /// Returns when everything that was handed over is written.
+  /// Returns when everything that was handed over is written, and what was left out is told.
   public func flush() async {
-    await withCheckedContinuation { continuation in queue.async { continuation.resume() } }
+    await withCheckedContinuation { continuation in
+      queue.async {
+        self.tellLeftOut()
+        continuation.resume()
+      }
+    }
   }
 
   private func write(_ results: [CancelResult], at now: Timestamp) {
@@ -42,6 +47,10 @@ public final class RequestLog: WorkerObserver {
       logger.info("request answered", metadata: Self.metadata(of: result, publishedAt: now))
     }
     backlog.wrappingSubtract(results.count, ordering: .relaxed)
+    tellLeftOut()
+  }
+
+  private func tellLeftOut() {
     let missing = leftOut.exchange(0, ordering: .relaxed)
     if missing > 0 {
       logger.warning(
