@@ -38,6 +38,12 @@ struct HostGuard: Sendable {
     return String(host)
   }
 
+  /// Whether this is a host's name, or `.` and the name of a domain.
+  static func isName(_ text: String) -> Bool {
+    let name = text.hasPrefix(".") ? text.dropFirst() : text[...]
+    return !name.isEmpty && name.utf8.count <= 253 && !name.hasPrefix(".") && name.utf8.allSatisfy(isNameByte)
+  }
+
   private static func isPort(_ text: Substring) -> Bool { UInt16(text) != nil }
 
   private static func isAddress(_ host: String) -> Bool {

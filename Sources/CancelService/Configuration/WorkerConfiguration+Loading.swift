@@ -5,10 +5,12 @@ import Kafka
 extension WorkerConfiguration {
   /// Reads the configuration: a YAML or JSON file, where one is named, overridden by environment variables.
   ///
+  /// - Parameter readsAccounts: whether the accounts are read too where there are faults, so that theirs are told with
+  ///   the others; without other faults whoever needs the accounts finds theirs.
   /// - Throws: ``ConfigurationError`` with every fault at once.
-  public static func load(path: String?, environment: [String: String]) throws(ConfigurationError)
-    -> WorkerConfiguration
-  {
+  public static func load(
+    path: String?, environment: [String: String], readsAccounts: Bool = false
+  ) throws(ConfigurationError) -> WorkerConfiguration {
     let file = try path.map { (path) throws(ConfigurationError) in try ConfigurationFile(path: path) }
     var values = ConfigurationValues(file: file, environment: environment)
     var configuration = WorkerConfiguration()
@@ -22,8 +24,23 @@ extension WorkerConfiguration {
     } catch {
       for fault in error.faults { values.add(fault) }
     }
-    guard values.faults.isEmpty else { throw ConfigurationError(faults: values.faults) }
+    guard values.faults.isEmpty else {
+      if readsAccounts { configuration.reportAccounts(&values, environment: environment) }
+      throw ConfigurationError(faults: values.faults)
+    }
     return configuration
+  }
+
+  /// Adds the faults of the accounts, unless it isn't clear where they come from.
+  private func reportAccounts(_ values: inout ConfigurationValues, environment: [String: String]) {
+    guard !values.faults.contains(where: { $0.key.hasPrefix("accounts") }) else { return }
+    do {
+      _ = try AccountsSource(self, environment: environment).load()
+    } catch {
+      for fault in error.faults {
+        values.add(.init(key: "accounts", message: fault.description, origin: accounts.file ?? "environment"))
+      }
+    }
   }
 
   private mutating func readSections(_ values: inout ConfigurationValues) {
@@ -72,6 +89,11 @@ extension WorkerConfiguration {
     values.read("breaker.mode", into: &breaker.mode, from: ["failFast": .failFast, "hold": .hold])
     values.read("admin.host", into: &admin.host)
     values.read("admin.port", into: &admin.port, in: 0...65_535)
+    let names = "a list of host names without ports, '.example.com' for every name below example.com"
+    values.read("admin.allowedHosts", into: &admin.allowedHosts, expecting: names) { text in
+      let hosts = text.split(separator: ",").map { $0.trimmingCharacters(in: .whitespaces) }
+      return hosts.allSatisfy(HostGuard.isName) ? hosts : nil
+    }
     let levels = ["trace", "debug", "info", "notice", "warning", "error", "critical"]
     values.read("log.level", into: &log.level, from: Dictionary(uniqueKeysWithValues: levels.map { ($0, $0) }))
     values.read("log.format", into: &log.format, from: ["text": "text", "json": "json"])

@@ -164,6 +164,9 @@ public struct WorkerConfiguration: Sendable {
     public var host = "127.0.0.1"
     /// The port to listen on; 9464 by default, 0 for any free one.
     public var port = 9464
+    /// Further names by which browsers may call it, `.example.com` for every name below; addresses, `localhost` and
+    /// names without a dot need no mention.
+    public var allowedHosts: [String] = []
   }
 
   /// The log.

@@ -18,7 +18,7 @@ struct CheckCommand: AsyncParsableCommand {
   @OptionGroup var file: ConfigurationOption
 
   func run() async throws {
-    let configuration = try file.load()
+    let configuration = try file.load(readsAccounts: true)
     let report = await WorkerCheck(configuration, environment: ProcessInfo.processInfo.environment).run()
     for line in report.lines { StandardOutput.write("\(line)\n") }
     if let code = report.exitCode { throw ArgumentParser.ExitCode(code.rawValue) }

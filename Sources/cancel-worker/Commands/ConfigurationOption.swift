@@ -10,9 +10,12 @@ struct ConfigurationOption: ParsableArguments {
   var path: String?
 
   /// The configuration in force; every fault of it is told on standard error at once.
-  func load() throws -> WorkerConfiguration {
+  ///
+  /// - Parameter readsAccounts: whether the accounts' faults are told with the configuration's.
+  func load(readsAccounts: Bool = false) throws -> WorkerConfiguration {
     do {
-      return try WorkerConfiguration.load(path: path, environment: ProcessInfo.processInfo.environment)
+      return try WorkerConfiguration.load(
+        path: path, environment: ProcessInfo.processInfo.environment, readsAccounts: readsAccounts)
     } catch {
       throw CommandFailure(code: .configuration, error).exit
     }

@@ -19,7 +19,7 @@ struct RunCommand: AsyncParsableCommand {
   @OptionGroup var file: ConfigurationOption
 
   func run() async throws {
-    let configuration = try file.load()
+    let configuration = try file.load(readsAccounts: true)
     do {
       try await WorkerProcess(configuration).run()
     } catch {

@@ -9,7 +9,7 @@ import Testing
     let file = FileManager.default.temporaryDirectory.appendingPathComponent("\(UUID().uuidString).yaml")
     try yaml.write(to: file, atomically: true, encoding: .utf8)
     defer { try? FileManager.default.removeItem(at: file) }
-    return try WorkerConfiguration.load(path: file.path, environment: environment)
+    return try WorkerConfiguration.load(path: file.path, environment: environment, readsAccounts: true)
   }
 
   private func faults(_ yaml: String?, _ environment: [String: String] = [:]) -> [String] {
@@ -51,15 +51,47 @@ import Testing
       quota: { calls: 5, reservedForKillSwitch: 5, window: soon }
       api: { baseURL: "http://example.com" }
       topics: { requests: same, results: same }
-      admin: { port: 70000 }
+      admin: { port: 70000, allowedHosts: ["ops.example.com:80"] }
       """
     let found = faults(yaml).joined(separator: "\n")
     for expected in [
       "enable.auto.commit", "no.such.property", "quotta.calls", "did you mean 'quota.calls'",
-      "quota.reservedForKillSwitch", "quota.window", "http", "topics.results", "admin.port",
+      "quota.reservedForKillSwitch", "quota.window", "http", "topics.results", "admin.port", "admin.allowedHosts",
     ] {
       #expect(found.contains(expected), "\(expected) is missing in:\n\(found)")
     }
+  }
+
+  @Test func faultsOfTheAccountsAreNotToldWhereItIsNotClearWhichAreMeant() throws {
+    let found = faults("accounts: { fil: accounts.yaml }", ["KAFKA_BOOTSTRAP_SERVERS": "b:1"])
+    #expect(found.count == 1)
+  }
+
+  @Test func faultsOfTheAccountsAreToldWithTheOthers() throws {
+    let accounts = FileManager.default.temporaryDirectory.appendingPathComponent("\(UUID().uuidString).yaml")
+    try "accounts: { desk-a: { environment: rael, apiKey: k }, desk-b: { bearerToken: 't t' } }"
+      .write(to: accounts, atomically: true, encoding: .utf8)
+    defer { try? FileManager.default.removeItem(at: accounts) }
+    let environment = [
+      "KAFKA_BOOTSTRAP_SERVERS": "b:1", "QUOTA_CALLS": "many", "ACCOUNTS_FILE": accounts.path,
+    ]
+    let error = #expect(throws: ConfigurationError.self) {
+      try WorkerConfiguration.load(path: nil, environment: environment, readsAccounts: true)
+    }
+    let all = error.map { "\($0)" } ?? ""
+    for expected in ["quota.calls", "desk-a, environment", "desk-b"] { #expect(all.contains(expected), "\(all)") }
+  }
+
+  @Test func theAdminPortsNamesAreRead() throws {
+    let environment = ["KAFKA_BOOTSTRAP_SERVERS": "b:1", "ADMIN_ALLOWED_HOSTS": "ops.example.com, .desk.example"]
+    #expect(try load(nil, environment).admin.allowedHosts == ["ops.example.com", ".desk.example"])
+    let listed = "admin: { allowedHosts: [a.example, .b.example] }"
+    #expect(try load(listed, ["KAFKA_BOOTSTRAP_SERVERS": "b:1"]).admin.allowedHosts == ["a.example", ".b.example"])
+  }
+
+  @Test(arguments: ["ops.example:80", "http://ops.example", ".", "..a", "a b", "*.example"])
+  func whatIsNoHostNameIsRefused(name: String) {
+    #expect(faults(nil, ["KAFKA_BOOTSTRAP_SERVERS": "b:1", "ADMIN_ALLOWED_HOSTS": name]).count == 1)
   }
 
   @Test func secretsAreNeverPrinted() throws {
