@@ -10,6 +10,11 @@ struct CancelWorker: AsyncParsableCommand {
     discussion: """
       Each request gets exactly one result. Data goes to standard output, logs to standard error.
 
+      EXAMPLES
+        cancel-worker demo
+        cancel-worker run --config worker.yaml
+        cancel-worker request 13902598 --wait
+
       EXIT CODES
       \(ExitCode.table)
       """,

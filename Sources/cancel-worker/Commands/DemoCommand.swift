@@ -13,7 +13,7 @@ struct DemoCommand: AsyncParsableCommand {
       EXAMPLES
         cancel-worker demo
         cancel-worker demo --requests 5000 --duplicates 0.5 --faults --seed 7
-        cancel-worker demo --scenario kill-switch
+        cancel-worker demo --scenario kill-switch --admin-port 9464     # and open http://127.0.0.1:9464/
       """
   )
 

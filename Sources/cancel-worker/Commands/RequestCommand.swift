@@ -3,6 +3,7 @@ import CancelContract
 import CancelService
 import Foundation
 import Kafka
+import Logging
 
 /// `cancel-worker request`
 struct RequestCommand: AsyncParsableCommand {
@@ -10,11 +11,20 @@ struct RequestCommand: AsyncParsableCommand {
     commandName: "request",
     abstract: "Publish cancel requests, and wait for their results if told to.",
     discussion: """
-      With --wait each result is printed as it comes; the exit status is 0 if every order's cancel was accepted.
+      With --wait each result is printed as it comes. Standard error shows what is waited for, and why: one line that is \
+      kept up to date on a terminal, elsewhere a line for each progress event.
 
       EXAMPLES
         cancel-worker request 13902598 --wait
         cancel-worker request 13902598 13902599 --account desk-a --kill-switch --deadline 30s --reason "limit breached"
+        cancel-worker request $(cat orders.txt) --kill-switch --campaign switch-7 --wait --json | jq .outcome
+
+      EXIT STATUS
+        0   the requests were published; with --wait, every cancel was accepted
+        1   --wait: a result is rejected, expired, failed or invalid
+        64  the command line can't be understood
+        69  the broker can't be reached, or --wait: a result did not come within --timeout
+        78  the configuration is not as it must be
       """
   )
 
@@ -92,11 +102,7 @@ struct RequestCommand: AsyncParsableCommand {
   ) async throws -> [CancelResult] {
     let logger = CommandLog.logger(configuration)
     // The results are listened for before the requests are out, so that none is missed.
-    let tail =
-      wait
-      ? try await KafkaTail.open(
-        configuration: configuration.kafkaClient, topic: configuration.topicNames.results, from: .end, logger: logger)
-      : nil
+    let tails = wait ? try await Tails.open(configuration, logger: logger) : nil
     let producer = try KafkaProducer(configuration: configuration.kafkaClient, transactionalID: nil, logger: logger)
     let topic = configuration.topicNames.requests
     let encoder = RequestEncoder(.cloudEvent(source: "/cancel-worker/request"))
@@ -114,30 +120,65 @@ struct RequestCommand: AsyncParsableCommand {
       throw error
     }
     await producer.close(timeout: .seconds(5))
-    guard let tail else {
+    guard let tails else {
       for request in requests { StandardOutput.write("requested \(request.orderID) as \(request.cancelID)\n") }
       return []
     }
-    return try await collect(requests, from: tail, patience)
+    return try await collect(requests, from: tails, patience)
   }
 
   private func collect(
-    _ requests: [CancelRequest], from tail: KafkaTail, _ patience: Duration
+    _ requests: [CancelRequest], from tails: Tails, _ patience: Duration
   ) async throws -> [CancelResult] {
     let printer = ResultPrinter(json: json)
     printer.begin()
-    let awaited = AwaitedResults(Set(requests.map(\.cancelID)), printer)
-    try await withThrowingTaskGroup(of: Void.self) { group in
+    let view = WaitingView(Set(requests.map(\.cancelID)))
+    let awaited = AwaitedResults(Set(requests.map(\.cancelID)), printer, view)
+    try await withThrowingTaskGroup(of: Bool.self) { group in
       group.addTask {
-        try await tail.run { messages in awaited.take(messages) ? .stop : .continue }
+        try await tails.results.run { messages in awaited.take(messages) ? .stop : .continue }
+        return true
       }
       group.addTask {
         try await Task.sleep(for: patience)
+        return true
       }
-      // The first to end decides: all results are here, or patience is.
-      try await group.next()
+      group.addTask {
+        // Progress is told where it can be; a worker may be configured without.
+        try? await tails.progress?.run { messages in
+          for message in messages { if let event = try? ProgressDecoder().decode(message) { view.take(event) } }
+          return .continue
+        }
+        return false
+      }
+      group.addTask {
+        while !Task.isCancelled {
+          view.tick()
+          try? await Task.sleep(for: .seconds(1))
+        }
+        return false
+      }
+      // All results are here, or patience is at its end.
+      while try await group.next() == false {}
       group.cancelAll()
     }
+    view.end()
     return awaited.found
+  }
+}
+
+/// What a command that waits reads.
+private struct Tails {
+  var results: KafkaTail
+  /// `nil` where there is no such topic.
+  var progress: KafkaTail?
+
+  static func open(_ configuration: WorkerConfiguration, logger: Logger) async throws -> Tails {
+    let kafka = configuration.kafkaClient
+    let topics = configuration.topicNames
+    return Tails(
+      results: try await KafkaTail.open(configuration: kafka, topic: topics.results, from: .end, logger: logger),
+      progress: try? await KafkaTail.open(
+        configuration: kafka, topic: topics.progress, from: .end, logger: logger, timeout: .seconds(5)))
   }
 }

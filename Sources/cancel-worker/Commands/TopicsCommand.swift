@@ -8,6 +8,11 @@ struct TopicsCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "topics",
     abstract: "Create the worker's topics, or tell what is wrong with them.",
+    discussion: """
+      EXAMPLES
+        cancel-worker topics create --partitions 12 --replication-factor 3
+        cancel-worker topics describe
+      """,
     subcommands: [Create.self, Describe.self]
   )
 
@@ -59,7 +64,7 @@ struct TopicsCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
       abstract: "Show the topics as they are, and what is wrong with them.",
       discussion: """
-        Ends with a failure where something is wrong.
+        The exit status is 78 where something is wrong.
 
         EXAMPLE
           cancel-worker topics describe --config worker.yaml

@@ -65,7 +65,7 @@ extension String {
 
 extension Timestamp {
   /// Hours, minutes, seconds and milliseconds of the day in UTC.
-  fileprivate var timeOfDay: String {
+  var timeOfDay: String {
     let milliseconds = ((microseconds / 1000) % 86_400_000 + 86_400_000) % 86_400_000
     return String(
       format: "%02d:%02d:%02d.%03d", milliseconds / 3_600_000, milliseconds / 60_000 % 60, milliseconds / 1000 % 60,

@@ -29,10 +29,12 @@ final class AwaitedResults: Sendable {
 
   private let state: Mutex<State>
   private let printer: ResultPrinter
+  private let view: WaitingView
 
-  init(_ cancelIDs: Set<String>, _ printer: ResultPrinter) {
+  init(_ cancelIDs: Set<String>, _ printer: ResultPrinter, _ view: WaitingView) {
     state = Mutex(State(missing: cancelIDs))
     self.printer = printer
+    self.view = view
   }
 
   var found: [CancelResult] { state.withLock { $0.found } }
@@ -48,7 +50,9 @@ final class AwaitedResults: Sendable {
         state.found.append(event.result)
         return true
       }
-      if isAwaited { printer.print(event.result, value: message.value ?? []) }
+      if isAwaited {
+        view.answered(event.result.cancelID) { printer.print(event.result, value: message.value ?? []) }
+      }
     }
     return state.withLock { $0.missing.isEmpty }
   }
@@ -60,5 +64,15 @@ extension ResultDecoder {
     try decode(
       value: message.value, key: message.key,
       headers: message.headers.map { RecordHeader(name: $0.name, value: $0.value) })
+  }
+}
+
+extension ProgressDecoder {
+  /// Reads the progress event in a message.
+  func decode(_ message: KafkaMessage) throws -> ProgressEvent {
+    try decode(
+      value: message.value, key: message.key,
+      headers: message.headers.map { RecordHeader(name: $0.name, value: $0.value) }
+    ).progress
   }
 }
