@@ -7,7 +7,7 @@ public struct AdminConfiguration: Sendable {
   /// The port; 9464 by default, 0 for one of the system's choice.
   public var port = 9464
   /// Further names by which clients may call the server in their `host` header; `.example.com` allows every name below.
-  /// See ``HostGuard`` for those that need no mention.
+  /// Addresses, `localhost` and names without a dot need no mention.
   public var allowedHosts: [String] = []
   /// Whether metrics of a user key name its accounts; `false` by default.
   public var accountLabels = false

@@ -8,7 +8,7 @@ import Tracing
 /// published result, and one for each call, under the span of the first request behind it.
 ///
 /// Names and attributes are OpenTelemetry's for messaging and HTTP. The context comes from the request's `traceparent`
-/// and `tracestate`, and goes on in those of its result (``adopt(_:at:)``).
+/// and `tracestate`, and goes on in those of its result (``adopt(_:at:)-(ReceivedRequest,_)``).
 ///
 /// An embedding bootstraps `InstrumentationSystem` with its tracer, and that one's exporter sends the spans; this package
 /// brings none. Without a tracer there is no `WorkerTracing`, and tracing costs nothing.
