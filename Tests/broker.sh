@@ -36,7 +36,10 @@ start_broker() {
   trap stop_broker EXIT
   local port
   port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
-  "$tools/bin/noida-db" start --only kafka --kafka-port "$port" --host 127.0.0.1 \
+  # The package's command starts this binary as a child and doesn't end it.
+  local binary
+  binary=$("$tools/bin/python" -c 'import noida_db, os; print(os.path.dirname(noida_db.__file__) + "/noida-db")')
+  "$binary" start --only kafka --kafka-port "$port" --host 127.0.0.1 \
     --data-dir "$broker_folder/data" >"$broker_folder/log" 2>&1 &
   broker_pid=$!
   local tries=0

@@ -55,7 +55,13 @@ for rule in rules:
     page, _, anchor = rule["annotations"]["runbook_url"].partition("#")
     if not has_heading(Path(page), anchor):
         faults.append(f"the runbook of {rule['alert']} is missing: {page}#{anchor}")
-for page in Path("Deploy").rglob("*.md"):
+pages = [Path("README.md"), *Path("Deploy").rglob("*.md")]
+for page in pages:
+    # Files of this package that are named without a link.
+    for name in re.findall(r"`((?:Deploy|Tests|Sources)/[\w./-]+)", page.read_text()):
+        if not Path(name).exists():
+            faults.append(f"{page} names {name}, which is missing")
+for page in pages:
     for link, anchor in re.findall(r"\]\((?!\w+:)([^)#]*)#?([^)]*)\)", page.read_text()):
         target = page.parent / link if link else page
         if not target.exists() or anchor and not has_heading(target, anchor):
@@ -77,6 +83,27 @@ read = set(re.findall(r'values\.read\(\s*"([A-Za-z.]+)"', loading)) | {"kafka.pr
 full = re.sub(r"^(  )# (\w+: \S+ #)", r"\1\2", Path("Deploy/config/full.yaml").read_text(), flags=re.MULTILINE)
 for key in sorted(read ^ set(keys(yaml.safe_load(full)))):
     faults.append(f"{key} is {'missing in' if key in read else 'no key, but stands in'} Deploy/config/full.yaml")
+
+# The README's table of keys, where `.b` behind `a.a` / is a.b.
+named = set()
+for row in re.findall(r"^\| (`[a-z]\w+\.[^|]*) \|.*\|$", Path("README.md").read_text(), re.MULTILINE):
+    section = ""
+    for name in re.findall(r"`([\w.*]+)`", row):
+        section = section if name.startswith(".") else name.split(".")[0]
+        named.add((section + name if name.startswith(".") else name).removesuffix(".*"))
+for key in sorted(read ^ named):
+    faults.append(f"{key} is {'missing in the README' if key in read else 'no key, but stands in the README'}")
+
+# Keys that the pages speak of.
+sections = {key.split(".")[0] for key in read}
+for page in pages:
+    for name in re.findall(r"`([a-z]\w*\.[a-z]\w*)`", page.read_text()):
+        if name.split(".")[0] in sections and name not in read and not name.endswith((".md", ".yaml", ".sh")):
+            faults.append(f"{page} speaks of {name}, which is no key")
+
+# What to watch first: the age of the oldest request without an answer.
+if not any("cancel_worker_oldest_unanswered" in rule["expr"] for rule in rules):
+    faults.append("no alert watches the oldest unanswered request")
 
 print("\n".join(faults) or f"{len(expressions)} expressions, {len(rules)} rules")
 sys.exit(1 if faults else 0)

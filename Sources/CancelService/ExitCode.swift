@@ -29,8 +29,8 @@ public enum ExitCode: Int32, Sendable, CaseIterable {
     case .usage: "the command line can't be understood"
     case .data: "the ledger can't be read (a newer worker wrote it?)"
     case .unavailable: "the broker or the API can't be reached, or refuses the work"
-    case .software: "the worker can't go on (its producer was fenced or failed for good); start it again"
-    case .configuration: "the configuration, the accounts or the topics are not as they must be"
+    case .software: "the worker can't go on (its producer was fenced); start it again"
+    case .configuration: "configuration, accounts or topics are not as they must be"
     }
   }
 

@@ -8,10 +8,12 @@ struct CheckCommand: AsyncParsableCommand {
     commandName: "check",
     abstract: "Check configuration, credentials' form, broker, topics and API, without cancelling anything.",
     discussion: """
-      Tells every fault at once. No secret is printed.
+      Tells every fault at once. No secret is printed. The exit status is 78 where the configuration, the accounts or the \
+      topics are at fault, 69 where only the broker or the API can't be reached.
 
-      EXAMPLE
+      EXAMPLES
         cancel-worker check --config worker.yaml
+        KAFKA_BOOTSTRAP_SERVERS=localhost:9092 cancel-worker check
       """
   )
 

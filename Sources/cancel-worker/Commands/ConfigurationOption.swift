@@ -6,7 +6,10 @@ import Foundation
 struct ConfigurationOption: ParsableArguments {
   @Option(
     name: .customLong("config"),
-    help: "The configuration, YAML or JSON; the environment overrides it (KAFKA_BOOTSTRAP_SERVERS and so on).")
+    help: ArgumentHelp(
+      "The configuration, YAML or JSON; the environment overrides it (KAFKA_BOOTSTRAP_SERVERS and so on).",
+      valueName: "file"),
+    completion: .file(extensions: ["yaml", "yml", "json"]))
   var path: String?
 
   /// The configuration in force; every fault of it is told on standard error at once.

@@ -13,7 +13,9 @@ struct DemoCommand: AsyncParsableCommand {
       EXAMPLES
         cancel-worker demo
         cancel-worker demo --requests 5000 --duplicates 0.5 --faults --seed 7
-        cancel-worker demo --scenario kill-switch --admin-port 9464     # and open http://127.0.0.1:9464/
+        cancel-worker demo --scenario kill-switch --admin-port 9464
+
+      With an admin port its live page is at http://127.0.0.1:9464/ meanwhile.
       """
   )
 
@@ -40,7 +42,7 @@ struct DemoCommand: AsyncParsableCommand {
   @Option(help: "Where the random load starts; the same seed gives the same load.")
   var seed: UInt64 = 1
 
-  @Option(help: "The port of the admin server while the demo runs; none by default.")
+  @Option(help: ArgumentHelp("The port of the admin server while the demo runs; none by default.", valueName: "port"))
   var adminPort: Int?
 
   func validate() throws {

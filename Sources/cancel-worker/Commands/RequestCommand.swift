@@ -16,21 +16,22 @@ struct RequestCommand: AsyncParsableCommand {
 
       EXAMPLES
         cancel-worker request 13902598 --wait
-        cancel-worker request 13902598 13902599 --account desk-a --kill-switch --deadline 30s --reason "limit breached"
-        cancel-worker request $(cat orders.txt) --kill-switch --campaign switch-7 --wait --json | jq .outcome
+        cancel-worker request 13902598 --account desk-a --reason "fat finger"
+        cancel-worker request $(cat orders.txt) --kill-switch --deadline 30s
+        cancel-worker request 13902598 --wait --json | jq .outcome
 
       EXIT STATUS
-        0   the requests were published; with --wait, every cancel was accepted
+        0   published; with --wait: every cancel was accepted
         1   --wait: a result is rejected, expired, failed or invalid
         64  the command line can't be understood
-        69  the broker can't be reached, or --wait: a result did not come within --timeout
+        69  the broker can't be reached; --wait: a result is not here in time
         78  the configuration is not as it must be
       """
   )
 
   @OptionGroup var file: ConfigurationOption
 
-  @Argument(help: "The orders to cancel.")
+  @Argument(help: ArgumentHelp("The orders to cancel.", valueName: "order-id"))
   var orderIDs: [String]
 
   @Option(help: "The account that holds the orders (default: accounts.default).")
@@ -39,7 +40,8 @@ struct RequestCommand: AsyncParsableCommand {
   @Flag(help: "Overtake everything routine.")
   var killSwitch = false
 
-  @Option(help: "No call is sent later than this from now on, such as 30s.")
+  @Option(
+    help: ArgumentHelp("No call is sent later than this from now on, such as 30s.", valueName: "duration"))
   var deadline: String?
 
   @Option(help: "Why, for the record.")
@@ -54,7 +56,7 @@ struct RequestCommand: AsyncParsableCommand {
   @Flag(help: "Print results as JSON, one a line.")
   var json = false
 
-  @Option(help: "How long to wait for the results.")
+  @Option(help: ArgumentHelp("How long to wait for the results.", valueName: "duration"))
   var timeout = "60s"
 
   func run() async throws {

@@ -12,7 +12,9 @@ struct RunCommand: AsyncParsableCommand {
 
       EXAMPLES
         cancel-worker run --config worker.yaml
-        KAFKA_BOOTSTRAP_SERVERS=localhost:9092 ETORO_API_KEY=… ETORO_USER_KEY=… cancel-worker run
+        KAFKA_BOOTSTRAP_SERVERS=localhost:9092 cancel-worker run
+
+      The exit status 70 asks to be started again; 65 and 78 ask for somebody's help first.
       """
   )
 

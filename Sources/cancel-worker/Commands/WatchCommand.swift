@@ -10,9 +10,11 @@ struct WatchCommand: AsyncParsableCommand {
     commandName: "watch",
     abstract: "Print results as they are published.",
     discussion: """
-      An outcome with a * was answered without a call of its own. Ends with SIGINT.
+      An outcome with a * was answered without a call of its own. Coloured on a terminal, unless NO_COLOR is set. Ends \
+      with SIGINT.
 
       EXAMPLES
+        cancel-worker watch
         cancel-worker watch --account desk-a
         cancel-worker watch --from-beginning --json | jq .outcome
       """
