@@ -20,11 +20,17 @@ chaos)
 "")
   # One target after another: a load in one must not make another's time-outs run out.
   failed=()
+  logs=.build/test-logs
+  mkdir -p "$logs"
   for target in Kafka CancelContract CancelAPI CancelCore CancelService EToroSimulator CommandLine Integration; do
-    swift test --skip-build --filter "${target}Tests\\." || failed+=("$target")
+    swift test --skip-build --filter "${target}Tests\\." 2>&1 | tee "$logs/$target.log" || failed+=("$target")
   done
   if [ "${#failed[@]}" -gt 0 ]; then
-    echo "failed: ${failed[*]}" >&2
+    for target in "${failed[@]}"; do
+      # A crash leaves no line of its own: then the end tells.
+      { grep -aE '^(✘|error:|.*Fatal error)' "$logs/$target.log" || tail -n 30 "$logs/$target.log"; } | cut -c1-2000 >&2
+    done
+    echo "failed: ${failed[*]}; the whole output is in $logs" >&2
     exit 1
   fi
   echo "all tests passed"

@@ -11,16 +11,16 @@ struct QuotaTests {
   private static let quota = 20
   private static let window = Duration.seconds(2)
 
-  private func stage(accounts: Int, reserve: Int) async throws -> Stage {
+  private func stage(accounts: Int, reserve: Int, api: String? = nil) async throws -> Stage {
     var simulation = SimulatorConfiguration()
     simulation.quota = QuotaTests.quota
     simulation.window = QuotaTests.window
-    return try await Stage.make(
-      accounts: accounts, simulation: simulation,
-      settings: [
-        "QUOTA_CALLS": "\(QuotaTests.quota)", "QUOTA_WINDOW": "2s", "QUOTA_RESERVED_FOR_KILL_SWITCH": "\(reserve)",
-        "PROGRESS_AFTER": "1s",
-      ])
+    var settings = [
+      "QUOTA_CALLS": "\(QuotaTests.quota)", "QUOTA_WINDOW": "2s", "QUOTA_RESERVED_FOR_KILL_SWITCH": "\(reserve)",
+      "PROGRESS_AFTER": "1s",
+    ]
+    settings["API_BASE_URL"] = api
+    return try await Stage.make(accounts: accounts, simulation: simulation, settings: settings)
   }
 
   @Test(.timeLimit(.minutes(3)))
@@ -117,5 +117,30 @@ struct QuotaTests {
     #expect(throttled <= windows)
     #expect(await worker.stop() == 0)
     await stage.clear()
+  }
+
+  @Test(.timeLimit(.minutes(3)))
+  func twoWorkersThatShareAKeyKeepEachOtherHonest() async throws {
+    let stage = try await stage(accounts: 1, reserve: 0)
+    // Another group with topics of its own: neither worker knows of the other.
+    let other = try await self.stage(accounts: 1, reserve: 0, api: stage.apiURL)
+    let workers = [try stage.worker(), try other.worker()]
+    try await stage.send((0..<60).map { (0, 1_000_000 + $0, "routine") })
+    try await other.send((0..<60).map { (0, 2_000_000 + $0, "routine") })
+    let results = try await stage.results(60) + other.results(60)
+    let calls = stage.simulator.state.calls
+    let span = (calls.last?.arrivedAt ?? .now) - (calls.first?.arrivedAt ?? .now)
+    var throttled: [Int: Int] = [:]
+    for call in calls where call.status == 429 {
+      throttled[Int((call.arrivedAt - calls[0].arrivedAt) / QuotaTests.window), default: 0] += 1
+    }
+    print("quota: two workers on one key throttled=\(throttled) drain=\(span) optimum=10 seconds")
+    #expect(results.allSatisfy { $0.outcome == .accepted && $0.attempts == 1 })
+    #expect(results.count == 120)
+    // They meet in the first window; from then on each knows that it is not alone.
+    #expect(throttled.allSatisfy { $0.key == 0 || $0.value <= 2 })
+    for worker in workers { #expect(await worker.stop() == 0) }
+    await stage.clear()
+    await other.clear()
   }
 }

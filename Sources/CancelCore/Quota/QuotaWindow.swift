@@ -84,8 +84,9 @@ public struct QuotaWindow: Sendable {
       if needsConfirmation(at: now) && now < patienceEnds { return .at(patienceEnds) }
     }
     guard let limit else { return .now }
-    let spare = keepsSpareSlot(at: now) && inFlight > 0 ? 1 : 0
-    let kept = (priority == .killSwitch ? 0 : min(reserved, limit - 1)) + spare
+    // Others may be sending too: a quarter of what seems free goes at once, and the answers tell what is left.
+    if inFlight > 0, isShared(at: now), inFlight >= max(1, (limit - releases.count) / 4) { return .afterAnswer }
+    let kept = priority == .killSwitch ? 0 : min(reserved, limit - 1)
     let used = inFlight + releases.count
     if used + kept < limit { return .now }
     let mustFree = used + kept + 1 - limit
@@ -123,12 +124,12 @@ public struct QuotaWindow: Sendable {
   private func needsConfirmation(at now: Timestamp) -> Bool {
     guard let limit else { return false }
     // Answers that came together are all one window old at the very time when the next burst may go.
-    let freshness = keepsSpareSlot(at: now) ? window / limit : window + window / 4
+    let freshness = isShared(at: now) ? window / limit : window + window / 4
     return lastAnswerAt + freshness <= now
   }
 
   /// Whether the key seems to be used by others too.
-  private func keepsSpareSlot(at now: Timestamp) -> Bool {
+  private func isShared(at now: Timestamp) -> Bool {
     guard let foreignSeenAt else { return false }
     return foreignSeenAt + window * 10 > now
   }

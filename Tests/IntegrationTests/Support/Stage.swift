@@ -7,6 +7,7 @@ import Kafka
 struct Stage {
   let topics: TestTopics
   let simulator: EToroSimulator
+  let apiURL: String
   private let environment: [String: String]
   private let folder: URL
 
@@ -24,12 +25,13 @@ struct Stage {
     }
     let file = folder.appendingPathComponent("accounts.json")
     try "{\"accounts\":{\(members.joined(separator: ","))}}".write(to: file, atomically: true, encoding: .utf8)
+    let apiURL = "http://127.0.0.1:\(port)"
     let own = [
-      "API_BASE_URL": "http://127.0.0.1:\(port)", "ACCOUNTS_FILE": file.path, "ACCOUNTS_DEFAULT": "a0",
+      "API_BASE_URL": apiURL, "ACCOUNTS_FILE": file.path, "ACCOUNTS_DEFAULT": "a0",
       "ADMIN_PORT": "0", "SWIFT_BACKTRACE": "enable=no",
     ]
     let environment = topics.environment.merging(own) { _, own in own }.merging(settings) { _, given in given }
-    return Stage(topics: topics, simulator: simulator, environment: environment, folder: folder)
+    return Stage(topics: topics, simulator: simulator, apiURL: apiURL, environment: environment, folder: folder)
   }
 
   /// Starts a worker; one of the same name takes the place of one that was killed.
