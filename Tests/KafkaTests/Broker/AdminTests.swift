@@ -47,7 +47,7 @@ import Testing
     let cluster = OpenCluster(mock: nil, bootstrap: "127.0.0.1:1")
     let admin = try KafkaAdmin(configuration: cluster.configuration, logger: cluster.logger)
     do {
-      _ = try await admin.describeCluster(timeout: .seconds(2))
+      _ = try await admin.describeCluster(timeout: .seconds(5))
       Issue.record("nobody is there")
     } catch let error as KafkaError {
       #expect(error.isRetriable)

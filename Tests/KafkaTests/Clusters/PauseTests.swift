@@ -122,7 +122,7 @@ import Testing
       consumer.pause([place])
     }
     #expect(handler.recorder.state.messages.map(\.number) == Array(0..<9))
-    #expect(waits.sorted()[4] < .milliseconds(300), "\(waits)")
+    #expect(waits.sorted()[4] < .milliseconds(600), "\(waits)")
     #expect(await consumer.close(timeout: .seconds(10)))
   }
 }
