@@ -90,7 +90,7 @@ if command -v kcat >/dev/null && command -v jq >/dev/null; then
   done
   "$python" - "$scratch" <<'PYTHON'
 import json, pathlib, sys
-out = {p.name.split(".")[0]: p.read_text() for p in pathlib.Path(sys.argv[1]).glob("recipe-*.sh.out")}
+out = {p.name.split(".")[0]: p.read_text(errors="replace") for p in pathlib.Path(sys.argv[1]).glob("recipe-*.sh.out")}
 lines = [text for text in out.values() if '"outcome"' in text or '"place"' in text or "dead-letter-problem" in text]
 assert len(out) == 7 and len(lines) == 4, {name: text[:200] for name, text in out.items()}
 PYTHON
