@@ -3,6 +3,7 @@
 #
 #   Tests/run.sh                 every test
 #   Tests/run.sh chaos           only the crash test: the worker is killed again and again under load
+#   Tests/run.sh soak [MINUTES]  only the soak, 20 minutes by default, against a release build of the worker
 #   Tests/run.sh --filter NAME   whatever options `swift test` takes
 #
 # With KAFKA_BOOTSTRAP=host:port that broker is used instead, and the tests that need a full Kafka run too.
@@ -16,6 +17,11 @@ case "${1:-}" in
 chaos)
   shift
   swift test --skip-build --filter ChaosTests "$@"
+  ;;
+soak)
+  swift build -c release --product cancel-worker
+  export SOAK_MINUTES="${2:-20}" CANCEL_WORKER="$PWD/.build/release/cancel-worker"
+  swift test --skip-build --filter SoakTests
   ;;
 "")
   # One target after another: a load in one must not make another's time-outs run out.

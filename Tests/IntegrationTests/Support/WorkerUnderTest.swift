@@ -34,9 +34,12 @@ final class WorkerUnderTest: Sendable {
     if process.isRunning { kill(process.processIdentifier, SIGKILL) }
   }
 
-  /// The binary beside the tests' own.
+  var processID: Int32 { process.processIdentifier }
+
+  /// What `CANCEL_WORKER` names, or the binary beside the tests' own.
   static var binary: URL {
-    Bundle.allBundles.first { $0.bundlePath.hasSuffix(".xctest") }?.bundleURL.deletingLastPathComponent()
+    if let path = ProcessInfo.processInfo.environment["CANCEL_WORKER"] { return URL(fileURLWithPath: path) }
+    return Bundle.allBundles.first { $0.bundlePath.hasSuffix(".xctest") }?.bundleURL.deletingLastPathComponent()
       .appendingPathComponent("cancel-worker")
       ?? URL(fileURLWithPath: CommandLine.arguments[0]).deletingLastPathComponent()
       .appendingPathComponent("cancel-worker")
