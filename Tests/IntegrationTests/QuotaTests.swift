@@ -11,31 +11,46 @@ struct QuotaTests {
   private static let quota = 20
   private static let window = Duration.seconds(2)
 
-  private func stage(accounts: Int, reserve: Int, api: String? = nil) async throws -> Stage {
+  private func stage(accounts: Int, reserve: Int, settings: [String: String] = [:]) async throws -> Stage {
     var simulation = SimulatorConfiguration()
     simulation.quota = QuotaTests.quota
     simulation.window = QuotaTests.window
-    var settings = [
+    let own = [
       "QUOTA_CALLS": "\(QuotaTests.quota)", "QUOTA_WINDOW": "2s", "QUOTA_RESERVED_FOR_KILL_SWITCH": "\(reserve)",
       "PROGRESS_AFTER": "1s",
     ]
-    settings["API_BASE_URL"] = api
-    return try await Stage.make(accounts: accounts, simulation: simulation, settings: settings)
+    return try await Stage.make(
+      accounts: accounts, simulation: simulation, settings: own.merging(settings) { _, given in given })
   }
 
   @Test(.timeLimit(.minutes(3)))
   func oneAccountDrainsWithoutA429AndItsWaitsAreTold() async throws {
     let stage = try await stage(accounts: 1, reserve: 0)
     let worker = try stage.worker()
-    try await stage.send((0..<100).map { (0, 1_000_000 + $0, "routine") })
-    let results = try await stage.results(100)
+    try await stage.send((0..<200).map { (0, 1_000_000 + $0, "routine") })
+    let results = try await stage.results(200)
     let calls = stage.simulator.state.calls
     let drain = (calls.last?.arrivedAt ?? .now) - (calls.first?.arrivedAt ?? .now)
-    print("quota: calls=\(calls.count) drain=\(drain) optimum=\(QuotaTests.window * 4)")
+    print("quota: calls=\(calls.count) drain=\(drain) optimum=\(QuotaTests.window * 9)")
     #expect(results.allSatisfy { $0.outcome == .accepted })
-    #expect(stage.simulator.state.statuses == [200: 100])
+    #expect(stage.simulator.state.statuses == [200: 200])
     #expect(try await stage.topics.count(stage.topics.names.progress) > 0)
     #expect(await worker.stop() == 0)
+    await stage.clear()
+  }
+
+  @Test(.timeLimit(.minutes(3)))
+  func aMissingProgressTopicIsToldOnceAndHarmsNothing() async throws {
+    let stage = try await stage(accounts: 1, reserve: 0, settings: ["TOPICS_PROGRESS": "missing-\(UUID().uuidString)"])
+    let worker = try stage.worker()
+    try await stage.send((0..<70).map { (0, 1_000_000 + $0, "routine") })
+    let results = try await stage.results(70)
+    #expect(await worker.stop() == 0)
+    let told = try String(contentsOf: stage.log(), encoding: .utf8).split(separator: "\n").filter {
+      $0.contains("does not exist: no progress events are published until it does")
+    }
+    #expect(told.count == 1, "\(told)")
+    #expect(results.count == 70 && results.allSatisfy { $0.outcome == .accepted })
     await stage.clear()
   }
 
@@ -43,17 +58,17 @@ struct QuotaTests {
   func killSwitchesBehindABacklogGoFirst() async throws {
     let stage = try await stage(accounts: 1, reserve: 5)
     let worker = try stage.worker()
-    try await stage.send((0..<60).map { (0, 1_000_000 + $0, "routine") })
+    try await stage.send((0..<500).map { (0, 1_000_000 + $0, "routine") })
     await stage.simulator.state.waitForCalls(15)
-    try await stage.send((0..<25).map { (0, 2_000_000 + $0, "killSwitch") })
-    let results = try await stage.results(85)
+    try await stage.send((0..<50).map { (0, 2_000_000 + $0, "killSwitch") })
+    let results = try await stage.results(550)
     let switches = results.filter { ($0.orderID?.value ?? 0) >= 2_000_000 }
     let overtaken = results.filter { routine in
       guard (routine.orderID?.value ?? 0) < 2_000_000, let sent = routine.stages.firstSent else { return false }
       return switches.contains { $0.stages.received < sent && sent < ($0.stages.firstSent ?? .distantFuture) }
     }
     #expect(overtaken.isEmpty)
-    #expect(stage.simulator.state.statuses == [200: 85])
+    #expect(stage.simulator.state.statuses == [200: 550])
     #expect(await worker.stop() == 0)
     await stage.clear()
   }
@@ -123,7 +138,7 @@ struct QuotaTests {
   func twoWorkersThatShareAKeyKeepEachOtherHonest() async throws {
     let stage = try await stage(accounts: 1, reserve: 0)
     // Another group with topics of its own: neither worker knows of the other.
-    let other = try await self.stage(accounts: 1, reserve: 0, api: stage.apiURL)
+    let other = try await self.stage(accounts: 1, reserve: 0, settings: ["API_BASE_URL": stage.apiURL])
     let workers = [try stage.worker(), try other.worker()]
     try await stage.send((0..<60).map { (0, 1_000_000 + $0, "routine") })
     try await other.send((0..<60).map { (0, 2_000_000 + $0, "routine") })
