@@ -109,6 +109,17 @@ let package = Package(
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]
     ),
+    .executableTarget(
+      name: "cancel-worker-bench",
+      dependencies: [
+        "CancelAPI", "CancelContract", "CancelService", "Kafka",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        .product(name: "AsyncHTTPClient", package: "async-http-client"),
+        .product(name: "Logging", package: "swift-log"),
+        .product(name: "NIOCore", package: "swift-nio"),
+        .product(name: "NIOPosix", package: "swift-nio"),
+      ]
+    ),
     .executableTarget(name: "cancel-contract-bench", dependencies: ["CancelContract"]),
     .testTarget(name: "KafkaTests", dependencies: ["Kafka"]),
     .testTarget(name: "CancelContractTests", dependencies: ["CancelContract", "Fuzz"], exclude: ["Golden"]),

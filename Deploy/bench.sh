@@ -1,0 +1,17 @@
+#!/usr/bin/env bash
+# Measures the worker in release mode, with the floors beside it, and prints one table.
+#
+#   Deploy/bench.sh                              everything, about ten minutes
+#   Deploy/bench.sh --quick                      a tenth of the load
+#   Deploy/bench.sh --only floors,throughput     some parts; --help names them
+#   Deploy/bench.sh --json figures.json          the figures for machines, too
+#
+# Starts a small broker, or uses the Kafka at KAFKA_BOOTSTRAP.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+Deploy/install-librdkafka.sh
+source Tests/broker.sh
+start_broker
+swift build -c release --product cancel-worker
+swift build -c release --product cancel-worker-bench
+"$(swift build -c release --show-bin-path)/cancel-worker-bench" "$@"

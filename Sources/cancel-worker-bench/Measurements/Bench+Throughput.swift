@@ -1,0 +1,70 @@
+import Foundation
+
+extension Bench {
+  /// Preloaded requests: as fast as they go, and against an API that takes its time.
+  func throughput(into report: inout Report) async throws {
+    for guarantee in Bench.guarantees {
+      let load = try await drain(200_000 / scale, settings: ["DELIVERY_GUARANTEE": guarantee])
+      let floor = report.value(Bench.httpFloor, "64 in flight")
+      report.add(
+        "throughput", "\(guarantee), 64 in flight", load.perSecond, "results/s", floor: floor,
+        target: floor.map { $0 * 0.8 }, moreIsBetter: true)
+      report.add(
+        "CPU per request", "\(guarantee), 64 in flight", load.processorMicroseconds, "µs",
+        floor: report.value(Bench.httpFloor, "CPU"), target: guarantee == "exactlyOnce" ? 45 : nil)
+      report.add("resident memory under load", guarantee, load.residentMebibytes, "MiB")
+      let slow = try await drain(
+        100_000 / scale, delay: .milliseconds(20),
+        settings: ["DELIVERY_GUARANTEE": guarantee, "API_CONNECTIONS": "256"])
+      report.add(
+        "throughput, API takes 20 ms", "\(guarantee), 256 in flight", slow.perSecond, "results/s", floor: 256 / 0.02)
+    }
+  }
+
+  func partitions(into report: inout Report) async throws {
+    for partitions in [1, 4, 16, 64] {
+      let load = try await drain(100_000 / scale, partitions: partitions)
+      report.add("throughput", "\(partitions) partitions", load.perSecond, "results/s")
+      report.add("CPU per request", "\(partitions) partitions", load.processorMicroseconds, "µs")
+    }
+  }
+
+  func accounts(into report: inout Report) async throws {
+    for accounts in [1, 1000, 100_000] {
+      let load = try await drain(100_000 / scale, accounts: accounts)
+      report.add("throughput", "\(accounts) accounts", load.perSecond, "results/s")
+      report.add("CPU per request", "\(accounts) accounts", load.processorMicroseconds, "µs")
+    }
+  }
+
+  struct Load {
+    var perSecond: Double
+    var processorMicroseconds: Double
+    var residentMebibytes: Double
+  }
+
+  /// Publishes the requests, then starts a worker on them.
+  private func drain(
+    _ requests: Int, partitions: Int = 4, delay: Duration = .zero, accounts: Int = 0, settings: [String: String] = [:]
+  ) async throws -> Load {
+    let stage = try await stage(partitions: partitions, delay: delay)
+    var settings = settings
+    if accounts > 0 { settings.merge(try stage.accountsFile(accounts)) { _, own in own } }
+    try await stage.send(0 + 1..<requests + 1) { accounts > 0 ? "a\($0 % accounts)" : nil }
+    let worker = try await stage.worker(settings)
+    // What comes before is the start's own cost.
+    let warm = stage.stub.calls.load(ordering: .relaxed)
+    let start = Date.now.timeIntervalSince1970
+    let processor = worker.process.cpuMicroseconds
+    try await stage.stub.waitForCalls(requests)
+    let used = worker.process.cpuMicroseconds - processor
+    let resident = worker.process.residentMebibytes
+    let end = try await stage.waitForResults(requests)
+    worker.process.stop()
+    try await stage.clear()
+    let counted = Double(requests - warm)
+    return Load(
+      perSecond: counted / max(0.001, Double(end.last) / 1000 - start), processorMicroseconds: used / counted,
+      residentMebibytes: resident)
+  }
+}
