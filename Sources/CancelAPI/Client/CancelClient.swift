@@ -12,7 +12,7 @@ public struct CancelCall: Sendable {
   public var requestID: UUID
 
   /// A call with a fresh request id, unless one is given.
-  public init(orderID: OrderID, account: Account, requestID: UUID = UUID()) {
+  public init(orderID: OrderID, account: Account, requestID: UUID = .random()) {
     self.orderID = orderID
     self.account = account
     self.requestID = requestID

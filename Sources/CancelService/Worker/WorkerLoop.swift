@@ -87,7 +87,7 @@ actor WorkerLoop {
   func turn() {
     let now = clock.now
     if let wake = engine.nextWake(), wake <= now { engine.advance(to: now) }
-    while let call = engine.nextCall(at: now, requestID: { UUID() }) { send(call, at: now) }
+    while let call = engine.nextCall(at: now, requestID: UUID.random) { send(call, at: now) }
     publishNotices()
     commitIfDue(at: now)
     planWakeUp(at: now)
