@@ -1,7 +1,8 @@
 /// A record that could not be read, as it goes to the dead-letter topic.
 ///
 /// Key, value and headers are byte for byte those of the record; behind its headers stand ours. A record that was a dead
-/// letter before has them twice, of which the last ones count.
+/// letter before has them twice, of which the last ones count. A record so large that it could not take our headers as
+/// well is left where it is: the dead letter has only our headers, which tell where.
 public enum DeadLetter {
   /// The topic from which the record came.
   public static let topicHeader = "dead-letter-topic"
@@ -13,6 +14,13 @@ public enum DeadLetter {
   public static let problemHeader = "dead-letter-problem"
   /// The problem's `detail`.
   public static let detailHeader = "dead-letter-detail"
+
+  /// Stands where the record itself was left out, with its size in bytes.
+  public static let leftOutHeader = "dead-letter-left-out-bytes"
+
+  /// The largest record that is repeated: a broker's default limit is 1,048,588 bytes, librdkafka's 1,000,000, both with
+  /// what they add to it.
+  static let largestRepeated = 900_000
 
   /// The record for the dead-letter topic.
   public static func record(
@@ -29,6 +37,12 @@ public enum DeadLetter {
       RecordHeader(problemHeader, problem.type ?? "about:blank"),
       RecordHeader(detailHeader, problem.detail ?? ""),
     ]
+    let size = headers.reduce((key?.count ?? 0) + (value?.count ?? 0)) {
+      $0 + $1.name.utf8.count + ($1.value?.count ?? 0) + 16
+    }
+    guard size <= largestRepeated else {
+      return OutgoingRecord(key: nil, value: nil, headers: ours + [RecordHeader(leftOutHeader, String(size))])
+    }
     return OutgoingRecord(key: key, value: value, headers: headers + ours)
   }
 }

@@ -26,7 +26,7 @@ public struct RequestDecoder: Sendable {
   ///
   /// - Parameters:
   ///   - value: The record's value; `nil` for a tombstone.
-  ///   - key: The record's key, which the result repeats.
+  ///   - key: The record's key, which the result repeats where it has at most 64 KiB.
   ///   - headers: The record's headers; their values may be any bytes.
   ///   - source: Where the record stands; names the request where it has no id of its own.
   ///   - producedAt: Kafka's timestamp of the record.
@@ -42,6 +42,7 @@ public struct RequestDecoder: Sendable {
     var envelope = RequestEnvelope(headers, echoing: echoedNames)
     var draft = RequestDraft()
     let fault = read(value, into: &draft, &envelope)
+    let key = key.flatMap { $0.count <= RequestLimits.key ? $0 : nil }
     let cancelID = draft.cancelID ?? envelope.eventID ?? source.description
     if fault == nil, let orderID = draft.orderID {
       let request = CancelRequest(

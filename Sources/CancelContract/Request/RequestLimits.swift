@@ -7,6 +7,8 @@ enum RequestLimits {
   static let origin = 256
   /// Bytes.
   static let context = 64 * 1024
+  /// Bytes of a record's key; a result doesn't repeat a longer one, or it might not fit into a record itself.
+  static let key = 64 * 1024
 
   /// The earliest integer that is read as milliseconds: a smaller one is most likely meant as seconds.
   static let earliestMilliseconds: Int64 = 100_000_000_000

@@ -47,7 +47,9 @@ extension WorkerLoop {
     isCommitting = false
     engine.aborted()
     for observer in observers { observer.aborted(error) }
-    if let error = error as? KafkaError, !error.isFatal {
+    // Without a transaction it is the records that fail; all of the batch goes again.
+    let cause = (error as? KafkaPublishError)?.failures.first?.error ?? error as? KafkaError
+    if let cause, !cause.isFatal {
       abortsInARow += 1
       // The same results go into the next transaction, a little later each time it is refused.
       let delay = Duration.milliseconds(min(1000, 10 << min(abortsInARow - 1, 7)))

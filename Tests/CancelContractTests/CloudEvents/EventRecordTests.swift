@@ -66,4 +66,18 @@ struct EventRecordTests {
       ]
     )
   }
+
+  @Test func `a dead letter of a record that is too large tells where it lies`() {
+    let record = DeadLetter.record(
+      key: [1],
+      value: Array(repeating: 0x20, count: 900_000),
+      headers: [RecordHeader("a", "b")],
+      source: SourceCoordinates(topic: "t", partition: 7, offset: 8),
+      problem: Problem(.notJSON, detail: "expected a value")
+    )
+    #expect(record.key == nil)
+    #expect(record.value == nil)
+    #expect(record.headers.first == RecordHeader("dead-letter-topic", "t"))
+    #expect(record.headers.last == RecordHeader("dead-letter-left-out-bytes", "900019"))
+  }
 }
