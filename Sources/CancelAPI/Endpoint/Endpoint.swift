@@ -45,7 +45,7 @@ public struct Endpoint: Hashable, Sendable, CustomStringConvertible {
       throw CancelClientError(
         .plaintext,
         "the API's base URL is plain http:// to \(host), so credentials would travel readable; use https://, "
-          + "or allow plaintext explicitly")
+          + "or set api.allowPlaintext")
     }
   }
 

@@ -46,7 +46,7 @@ public struct TopicLayout: Sendable {
   ///
   /// - Throws: `KafkaError` where the broker can't be asked.
   public func partitions(_ admin: KafkaAdmin) async throws -> [String: Int] {
-    let described = try await admin.describeTopics(names.all)
+    let described = try await admin.describeTopics(names.all, timeout: .seconds(5))
     return Dictionary(uniqueKeysWithValues: described.compactMap { topic in topic.partitions.map { (topic.name, $0) } })
   }
 

@@ -8,6 +8,7 @@ struct Stage {
   let topics: TestTopics
   let simulator: EToroSimulator
   let apiURL: String
+  let accountsFile: URL
   private let environment: [String: String]
   private let folder: URL
 
@@ -31,14 +32,27 @@ struct Stage {
       "ADMIN_PORT": "0", "SWIFT_BACKTRACE": "enable=no",
     ]
     let environment = topics.environment.merging(own) { _, own in own }.merging(settings) { _, given in given }
-    return Stage(topics: topics, simulator: simulator, apiURL: apiURL, environment: environment, folder: folder)
+    return Stage(
+      topics: topics, simulator: simulator, apiURL: apiURL, accountsFile: file, environment: environment,
+      folder: folder)
   }
 
   /// Starts a worker; one of the same name takes the place of one that was killed.
-  func worker(_ name: String = "w0") throws -> WorkerUnderTest {
-    try WorkerUnderTest(
-      environment: environment.merging(["WORKER_INSTANCE_ID": "\(topics.group)-\(name)"]) { _, own in own },
+  func worker(
+    _ name: String = "w0", command: String = "run", settings: [String: String] = [:]
+  ) throws -> WorkerUnderTest {
+    let own = ["WORKER_INSTANCE_ID": "\(topics.group)-\(name)"]
+    return try WorkerUnderTest(
+      command: command,
+      environment: environment.merging(own) { _, own in own }.merging(settings) { _, given in given },
       log: log(of: name))
+  }
+
+  /// Waits until the log of the workers of this name says so.
+  func waitForLog(_ text: String, of name: String = "w0") async throws {
+    while try !String(contentsOf: log(of: name), encoding: .utf8).contains(text) {
+      try await Task.sleep(for: .milliseconds(10))
+    }
   }
 
   /// The log of the workers of this name.

@@ -68,4 +68,21 @@ struct TestTopics {
     ) { messages in count.withLock { $0 += messages.count } }
     return count.withLock { $0 }
   }
+
+  /// All committed records of a topic: their keys, values and headers, one after the other.
+  func bytes(of topic: String) async throws -> [UInt8] {
+    let bytes = Mutex<[UInt8]>([])
+    _ = try await KafkaPartitionReader.readToEnd(
+      configuration: TestBroker.configuration, topic: topic,
+      from: Dictionary(uniqueKeysWithValues: (0..<Int32(partitions)).map { ($0, 0) }), logger: TestBroker.logger
+    ) { messages in
+      bytes.withLock { bytes in
+        for message in messages {
+          bytes += (message.key ?? []) + (message.value ?? [])
+          for header in message.headers { bytes += Array(header.name.utf8) + (header.value ?? []) }
+        }
+      }
+    }
+    return bytes.withLock { $0 }
+  }
 }

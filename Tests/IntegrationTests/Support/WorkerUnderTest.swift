@@ -6,11 +6,11 @@ final class WorkerUnderTest: Sendable {
   private let process: Process
   private let exits: AsyncStream<Int32>
 
-  /// Starts `cancel-worker run` with this environment; its log goes to `log`.
-  init(environment: [String: String], log: URL) throws {
+  /// Starts `cancel-worker run`, or another command, with this environment; its log goes to `log`.
+  init(command: String = "run", environment: [String: String], log: URL) throws {
     let process = Process()
     process.executableURL = WorkerUnderTest.binary
-    process.arguments = ["run"]
+    process.arguments = [command]
     process.environment = environment.merging(["PATH": "/usr/bin:/bin"]) { given, _ in given }
     process.standardInput = FileHandle.nullDevice
     if !FileManager.default.fileExists(atPath: log.path) {

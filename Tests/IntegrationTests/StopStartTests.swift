@@ -1,0 +1,144 @@
+import CancelContract
+import EToroSimulator
+import Foundation
+import Kafka
+import Testing
+
+/// Stops at any moment, starts that can't succeed, and accounts that change meanwhile.
+@Suite(.serialized, .enabled(if: TestBroker.bootstrap != nil, "KAFKA_BOOTSTRAP names no broker"))
+struct StopStartTests {
+  private func order(_ number: Int) -> Int { 1_000_000 + number / 100 * 1000 + number % 100 }
+
+  @Test(.timeLimit(.minutes(3)), arguments: ["exactlyOnce", "atLeastOnce"])
+  func aStopAtAnyMomentLosesAndRepeatsNothing(guarantee: String) async throws {
+    let seed = testSeed()
+    var random = SeededGenerator(seed: seed)
+    var simulation = SimulatorConfiguration()
+    simulation.quota = 0
+    simulation.seed = seed
+    simulation.faults.jitter = .milliseconds(40)
+    let stage = try await Stage.make(
+      simulation: simulation, settings: ["QUOTA_CALLS": "0", "DELIVERY_GUARANTEE": guarantee])
+    let rounds = 6
+    for round in 0..<rounds {
+      let worker = try stage.worker()
+      try await stage.send((0..<100).map { (0, order(100 * round + $0), "routine") })
+      await stage.simulator.state.waitForCalls(100 * round + Int.random(in: 0...99, using: &random))
+      #expect(await worker.stop() == 0)
+    }
+    let last = try stage.worker()
+    let results = try await stage.results(100 * rounds)
+    #expect(await last.stop() == 0)
+    let verdict = Verdict(requests: 100 * rounds, results: try await stage.topics.results())
+    let calls = stage.simulator.state.callsPerOrder.values
+    print("stops: \(rounds) \(verdict) calls=\(calls.reduce(0, +))")
+    #expect(verdict.missing == 0 && verdict.repeated == 0)
+    // Calls in flight were waited for, so none is repeated.
+    #expect(calls.allSatisfy { $0 == 1 })
+    #expect(results.allSatisfy { $0.outcome == .accepted })
+    await stage.clear()
+  }
+
+  @Test(.timeLimit(.minutes(2)))
+  func aSecondSignalEndsItAtOnce() async throws {
+    var simulation = SimulatorConfiguration()
+    simulation.quota = 0
+    simulation.faults.hangRate = 1
+    let stage = try await Stage.make(
+      simulation: simulation,
+      settings: ["QUOTA_CALLS": "0", "API_TIMEOUT": "10m", "SHUTDOWN_DRAIN_TIMEOUT": "10m"])
+    let worker = try stage.worker()
+    try await stage.send([(0, order(1), "routine")])
+    await stage.simulator.state.waitForCalls(1)
+    worker.send(SIGTERM)
+    try await stage.waitForLog("stopping: calls in flight may finish")
+    worker.send(SIGTERM)
+    #expect(await worker.waitForExit() == 130)
+    // What was left behind is answered by the next one.
+    stage.simulator.state.configure { $0.faults.hangRate = 0 }
+    let next = try stage.worker()
+    let results = try await stage.results(1)
+    #expect(results.map(\.outcome) == [.accepted])
+    #expect(await next.stop() == 0)
+    await stage.clear()
+  }
+
+  @Test(.timeLimit(.minutes(2)))
+  func accountsAreReadAgainAndOneThatWasTakenOutFailsWhatWaits() async throws {
+    var simulation = SimulatorConfiguration()
+    simulation.quota = 5
+    simulation.window = .seconds(600)
+    let stage = try await Stage.make(
+      accounts: 2, simulation: simulation,
+      settings: ["QUOTA_CALLS": "5", "QUOTA_WINDOW": "10m", "QUOTA_RESERVED_FOR_KILL_SWITCH": "0"])
+    let worker = try stage.worker()
+    // Five of the second account's go out; the others wait for a quota that doesn't come.
+    try await stage.send((0..<20).map { (1, order($0), "routine") })
+    await stage.simulator.state.waitForCalls(5)
+    let before = try await stage.results(5)
+    try "{\"accounts\":{\"a0\":{\"environment\":\"demo\",\"apiKey\":\"k\",\"userKey\":\"u0\"}}}".write(
+      to: stage.accountsFile, atomically: true, encoding: .utf8)
+    worker.send(SIGHUP)
+    try await stage.send((100..<103).map { (0, order($0), "routine") })
+    let results = try await stage.results(23)
+    #expect(await worker.stop() == 0)
+    #expect(before.allSatisfy { $0.outcome == .accepted })
+    let removed = results.filter { $0.problem?.problemType == .accountRemoved }
+    #expect(removed.count == 15)
+    #expect(removed.allSatisfy { $0.outcome == .failed && $0.problem?.detail?.contains("a1") == true })
+    #expect(results.filter { $0.outcome == .accepted }.count == 8)
+    #expect(Verdict(requests: 23, results: try await stage.topics.results()).repeated == 0)
+    await stage.clear()
+  }
+
+  @Test(.timeLimit(.minutes(2)))
+  func faultyAccountsLeaveThoseInForce() async throws {
+    var simulation = SimulatorConfiguration()
+    simulation.quota = 0
+    let stage = try await Stage.make(simulation: simulation, settings: ["QUOTA_CALLS": "0"])
+    let worker = try stage.worker()
+    try await stage.send([(0, order(1), "routine")])
+    _ = try await stage.results(1)
+    try "{\"accounts\":{\"a0\":{\"environment\":\"demo\",\"apiKey\":7}}}".write(
+      to: stage.accountsFile, atomically: true, encoding: .utf8)
+    worker.send(SIGHUP)
+    try await stage.waitForLog("those in force stay")
+    try await stage.send([(0, order(2), "routine")])
+    let results = try await stage.results(2)
+    #expect(results.allSatisfy { $0.outcome == .accepted })
+    #expect(await worker.stop() == 0)
+    await stage.clear()
+  }
+
+  @Test(
+    .timeLimit(.minutes(1)),
+    arguments: [
+      (["API_TIMEOUT": "soon"], 78, "api.timeout"),
+      (["API_BASE_URL": "http://example.com"], 78, "api.allowPlaintext"),
+      (["KAFKA_BOOTSTRAP_SERVERS": ""], 78, "kafka.bootstrapServers"),
+      (["ACCOUNTS_FILE": "/nowhere/accounts.json"], 78, "/nowhere/accounts.json"),
+      (["TOPICS_LEDGER": "there-is-none"], 78, "there-is-none"),
+      (["KAFKA_PROPERTIES_SECURITY_PROTOCOL": "NONSENSE"], 78, "security.protocol"),
+    ] as [([String: String], Int32, String)])
+  func aFailedStartSaysWhy(settings: [String: String], status: Int32, names: String) async throws {
+    let stage = try await Stage.make(simulation: SimulatorConfiguration())
+    let worker = try stage.worker(settings: settings)
+    #expect(await worker.waitForExit() == status)
+    let log = try String(contentsOf: stage.log(), encoding: .utf8)
+    #expect(log.contains(names), "\(log)")
+    #expect(log.split(separator: "\n").count <= 3, "\(log)")
+    await stage.clear()
+  }
+
+  @Test(.timeLimit(.minutes(2)))
+  func aBrokerThatIsNotThereIsWaitedFor() async throws {
+    let stage = try await Stage.make(simulation: SimulatorConfiguration())
+    let port = try freePort()
+    let worker = try stage.worker(settings: ["KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:1", "ADMIN_PORT": "\(port)"])
+    try await stage.waitForLog("the broker is not ready; trying again")
+    #expect(try await status(of: "http://127.0.0.1:\(port)/readyz") == 503)
+    #expect(try await status(of: "http://127.0.0.1:\(port)/livez") == 200)
+    #expect(await worker.stop() == 0)
+    await stage.clear()
+  }
+}
