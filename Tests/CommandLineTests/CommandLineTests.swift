@@ -17,6 +17,7 @@ import Testing
 
   @Test(arguments: [
     ["demo", "--requests", "0"], ["demo", "--duplicates", "2"], ["demo", "--scenario", "no"], ["fly"],
+    ["topics", "create", "--replication-factor", "0"], ["topics", "create", "--partitions", "0"],
   ])
   func badOptionsAreRefused(arguments: [String]) {
     #expect(throws: (any Error).self) { try CancelWorker.parseAsRoot(arguments) }

@@ -64,6 +64,22 @@ struct StopStartTests {
   }
 
   @Test(.timeLimit(.minutes(2)))
+  func aLogThatNobodyReadsEndsNothing() async throws {
+    var simulation = SimulatorConfiguration()
+    simulation.quota = 0
+    let stage = try await Stage.make(simulation: simulation, settings: ["QUOTA_CALLS": "0", "LOG_LEVEL": "trace"])
+    let log = Pipe()
+    let worker = try stage.worker(unreadLog: log.fileHandleForWriting)
+    try log.fileHandleForWriting.close()
+    try log.fileHandleForReading.close()
+    try await stage.send((0..<50).map { (0, order($0), "routine") })
+    let results = try await stage.results(50)
+    #expect(results.allSatisfy { $0.outcome == .accepted })
+    #expect(await worker.stop() == 0)
+    await stage.clear()
+  }
+
+  @Test(.timeLimit(.minutes(2)))
   func accountsAreReadAgainAndOneThatWasTakenOutFailsWhatWaits() async throws {
     var simulation = SimulatorConfiguration()
     simulation.quota = 5

@@ -19,7 +19,7 @@ struct ConfidentialFile {
 
   /// The contents.
   let text: String
-  /// Whether the group or others may read the file.
+  /// Whether everybody on this machine may read the file. The group may: Kubernetes mounts secrets for one.
   let isExposed: Bool
 
   /// Reads the file at `path`, which must be a regular one of at most `largest` bytes in UTF-8.
@@ -43,7 +43,7 @@ struct ConfidentialFile {
     }
     guard let text = String(validating: bytes[..<count], as: UTF8.self) else { throw Fault("\(path) is not UTF-8") }
     self.text = text
-    self.isExposed = status.st_mode & 0o077 != 0
+    self.isExposed = status.st_mode & 0o007 != 0
   }
 
   private static func fault(_ path: String, _ code: CInt) -> Fault {
@@ -58,9 +58,9 @@ struct ConfidentialFile {
   /// What to say of files that others may read; the first few by name.
   static func warnings(exposed paths: [String]) -> [String] {
     var warnings = paths.prefix(10).map {
-      "\($0) holds secrets and may be read by others than its owner; run chmod 600 on it"
+      "\($0) holds secrets and may be read by everybody on this machine; run chmod o-rwx on it"
     }
-    if paths.count > 10 { warnings.append("\(paths.count - 10) more files with secrets may be read by others") }
+    if paths.count > 10 { warnings.append("\(paths.count - 10) more files with secrets may be read by everybody") }
     return warnings
   }
 }

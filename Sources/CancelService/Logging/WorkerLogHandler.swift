@@ -31,9 +31,9 @@ public struct WorkerLogHandler: LogHandler {
     self.write = write
   }
 
-  /// Writes to standard error in one piece.
+  /// Writes to standard error in one piece; a log that nobody reads does not end the worker.
   public static let writeToStandardError: @Sendable (String) -> Void = { line in
-    FileHandle.standardError.write(Data(line.utf8))
+    StandardStream.error.write(line)
   }
 
   /// One entry of ``metadata``.

@@ -19,13 +19,14 @@ struct CommandFailure: Error {
 /// Standard error, for what is not data.
 enum StandardError {
   static func write(_ text: String) {
-    FileHandle.standardError.write(Data(text.utf8))
+    StandardStream.error.write(text)
   }
 }
 
 /// Standard output, for data.
 enum StandardOutput {
   static func write(_ text: String) {
-    FileHandle.standardOutput.write(Data(text.utf8))
+    // As a process does that a broken pipe ends: nobody reads what would follow.
+    if !StandardStream.output.write(text) { _exit(128 + SIGPIPE) }
   }
 }

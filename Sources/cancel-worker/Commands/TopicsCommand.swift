@@ -36,6 +36,13 @@ struct TopicsCommand: AsyncParsableCommand {
     @Option(help: "Copies of each partition; -1 leaves it to the broker (default: topics.replicationFactor).")
     var replicationFactor: Int?
 
+    func validate() throws {
+      if let partitions, partitions < 1 { throw ValidationError("--partitions must be 1 or more.") }
+      if let replicationFactor, replicationFactor < 1 && replicationFactor != -1 {
+        throw ValidationError("--replication-factor must be 1 or more, or -1 for the broker's default.")
+      }
+    }
+
     func run() async throws {
       let configuration = try file.load()
       try await withAdmin(configuration) { admin in

@@ -136,13 +136,15 @@ struct AccountsFileTests {
     #expect(folder?.description.contains("not a regular file") == true)
   }
 
-  @Test func warnsOfFilesThatOthersMayRead() throws {
-    let secret = try directory.write("open.key", "k", mode: 0o640)
+  @Test func warnsOfFilesThatEverybodyMayRead() throws {
+    let secret = try directory.write("open.key", "k", mode: 0o604)
     let path = try directory.write(
       "open.yaml", "accounts: {a: {environment: demo, bearerToken: 'file:\(secret)'}}", mode: 0o644)
     let file = try AccountsFile.load(path: path, environment: [:])
     #expect(file.warnings.count == 2)
-    #expect(file.warnings.allSatisfy { $0.contains("chmod 600") })
+    #expect(file.warnings.allSatisfy { $0.contains("chmod o-rwx") })
+    let shared = try directory.write("group.yaml", "accounts: {a: {environment: demo, bearerToken: b}}", mode: 0o440)
+    #expect(try AccountsFile.load(path: shared, environment: [:]).warnings.isEmpty)
   }
 
   @Test(arguments: [true, false])

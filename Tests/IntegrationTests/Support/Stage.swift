@@ -39,13 +39,13 @@ struct Stage {
 
   /// Starts a worker; one of the same name takes the place of one that was killed.
   func worker(
-    _ name: String = "w0", command: String = "run", settings: [String: String] = [:]
+    _ name: String = "w0", command: String = "run", settings: [String: String] = [:], unreadLog: FileHandle? = nil
   ) throws -> WorkerUnderTest {
     let own = ["WORKER_INSTANCE_ID": "\(topics.group)-\(name)"]
     return try WorkerUnderTest(
       command: command,
       environment: environment.merging(own) { _, own in own }.merging(settings) { _, given in given },
-      log: log(of: name))
+      log: log(of: name), unreadLog: unreadLog)
   }
 
   /// Waits until the log of the workers of this name says so.

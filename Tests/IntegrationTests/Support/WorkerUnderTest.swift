@@ -7,7 +7,9 @@ final class WorkerUnderTest: Sendable {
   private let exits: AsyncStream<Int32>
 
   /// Starts `cancel-worker run`, or another command, with this environment; its log goes to `log`.
-  init(command: String = "run", environment: [String: String], log: URL) throws {
+  ///
+  /// - Parameter unreadLog: where standard error goes instead.
+  init(command: String = "run", environment: [String: String], log: URL, unreadLog: FileHandle? = nil) throws {
     let process = Process()
     process.executableURL = WorkerUnderTest.binary
     process.arguments = [command]
@@ -19,7 +21,7 @@ final class WorkerUnderTest: Sendable {
     let handle = try FileHandle(forWritingTo: log)
     try handle.seekToEnd()
     process.standardOutput = handle
-    process.standardError = handle
+    process.standardError = unreadLog ?? handle
     let (exits, exited) = AsyncStream.makeStream(of: Int32.self)
     self.exits = exits
     process.terminationHandler = { process in
