@@ -101,7 +101,13 @@ let package = Package(
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]
     ),
-    .target(name: "Fuzz", dependencies: ["CancelContract"]),
+    .target(
+      name: "Fuzz",
+      dependencies: [
+        "CancelAPI", "CancelContract", "CancelCore", "CancelService",
+        .product(name: "NIOCore", package: "swift-nio"),
+      ]
+    ),
     .executableTarget(
       name: "cancel-worker-fuzz",
       dependencies: [

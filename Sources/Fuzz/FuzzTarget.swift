@@ -24,6 +24,9 @@ public struct FuzzTarget: Sendable {
   /// The decoders of the contract.
   public static let contract: [FuzzTarget] = [.request, .result, .progress, .problem, .json]
 
+  /// All decoders that take what others wrote.
+  public static let all: [FuzzTarget] = contract + [.ledger, .answer, .accounts, .configuration]
+
   /// The verdict for a check that may fail.
   static func verdict(_ accepted: Bool, unless violation: String?, input: @autoclosure () -> [UInt8]) -> Verdict {
     guard let violation else { return accepted ? .accepted : .refused }

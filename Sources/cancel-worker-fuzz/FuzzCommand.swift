@@ -19,11 +19,11 @@ struct FuzzCommand: ParsableCommand {
   @Option(help: "The first input's seed.")
   var seed: UInt64 = 1
 
-  @Option(help: "One of \(FuzzTarget.contract.map(\.name).joined(separator: ", ")), or all.")
+  @Option(help: "One of \(FuzzTarget.all.map(\.name).joined(separator: ", ")), or all.")
   var target = "all"
 
   func run() throws {
-    let targets = FuzzTarget.contract.filter { target == "all" || $0.name == target }
+    let targets = FuzzTarget.all.filter { target == "all" || $0.name == target }
     guard !targets.isEmpty else { throw ValidationError("There is no target `\(target)`.") }
     var isClean = true
     for target in targets {

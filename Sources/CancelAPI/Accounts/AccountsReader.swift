@@ -2,18 +2,18 @@ import CancelContract
 import Yams
 
 /// Reads the accounts of one file, gathering every fault instead of stopping at the first.
-struct AccountsReader {
-  private(set) var faults: [AccountFault] = []
+package struct AccountsReader {
+  package private(set) var faults: [AccountFault] = []
   private(set) var secrets: SecretSource
   private let path: String
 
-  init(path: String, environment: [String: String]) {
+  package init(path: String, environment: [String: String]) {
     self.path = path
     self.secrets = SecretSource(directory: Self.directory(of: path), environment: environment)
   }
 
   /// The accounts that are in order; ``faults`` tells of the others.
-  mutating func read(_ text: String) -> [Account] {
+  package mutating func read(_ text: String) -> [Account] {
     guard let root = parse(text) else { return [] }
     guard case .mapping(let members) = root else {
       faults.append(AccountFault(message: "the file is not a mapping; it must have the member accounts"))

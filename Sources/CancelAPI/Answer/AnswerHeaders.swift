@@ -4,7 +4,7 @@ import CancelContract
 ///
 /// Names and values are taken as bytes, so that the others cost nothing. Where a header comes twice or in two
 /// spellings, the more careful value stands: fewer calls, a longer wait.
-struct AnswerHeaders: Hashable, Sendable {
+package struct AnswerHeaders: Hashable, Sendable {
   /// Calls allowed in a window.
   private(set) var limit: Int?
   /// Calls left in the window.

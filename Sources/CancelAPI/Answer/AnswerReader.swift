@@ -13,7 +13,7 @@ import CancelContract
 ///
 /// The status decides as soon as the head is whole. A body that breaks off, is too long or can't be read costs the
 /// token or the API's own problem, and no more.
-struct AnswerReader: Sendable {
+package struct AnswerReader: Sendable {
   /// The most of a body that is read, in bytes.
   static let longestBody = 64 * 1024
 
@@ -25,7 +25,7 @@ struct AnswerReader: Sendable {
   ///   - body: As much of the body as came, up to ``longestBody``.
   ///   - credential: What the call was sent with; a body that repeats any of it is not passed on.
   ///   - now: The time by the worker's clock.
-  static func answer(
+  package static func answer(
     status: Int,
     headers: AnswerHeaders,
     body: [UInt8],

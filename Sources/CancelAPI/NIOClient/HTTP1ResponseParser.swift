@@ -5,9 +5,9 @@ import NIOCore
 /// It is strict where leniency would let one response run into the next, and keeps only what an answer needs. A
 /// malformed head makes the response unreadable; after the head, whatever goes wrong with the body only cuts it short
 /// and ends the connection's use.
-struct HTTP1ResponseParser {
+package struct HTTP1ResponseParser {
   /// How far the response has got.
-  enum Progress: Equatable {
+  package enum Progress: Equatable {
     /// More bytes are needed.
     case incomplete
     /// The response is there.
@@ -44,11 +44,11 @@ struct HTTP1ResponseParser {
   static let longestHead = 32 * 1024
 
   /// The status code, once the head is whole; 0 before.
-  private(set) var status = 0
+  package private(set) var status = 0
   /// The headers that matter.
-  private(set) var headers = AnswerHeaders()
+  package private(set) var headers = AnswerHeaders()
   /// The body as far as it has come, up to ``AnswerReader/longestBody``.
-  private(set) var body = ByteBuffer()
+  package private(set) var body = ByteBuffer()
   /// How long the server keeps an idle connection (`keep-alive: timeout=`), in seconds, where it says.
   var idleLimit: Int? { framing.idleLimit }
 
@@ -60,8 +60,11 @@ struct HTTP1ResponseParser {
   /// Bytes at the front of `input` that are known to hold no line end.
   private var searched = 0
 
+  /// A parser that waits for the status line.
+  package init() {}
+
   /// Takes what came.
-  mutating func receive(_ bytes: ByteBuffer) -> Progress {
+  package mutating func receive(_ bytes: ByteBuffer) -> Progress {
     if input.readableBytes == 0 { input = bytes } else { input.writeImmutableBuffer(bytes) }
     while true {
       switch step() {
@@ -77,7 +80,7 @@ struct HTTP1ResponseParser {
   }
 
   /// Takes the end of the connection, or of the time for an answer: what has come is all that comes.
-  mutating func finish() -> Progress {
+  package mutating func finish() -> Progress {
     isHeadWhole ? .complete(isReusable: false) : .malformed
   }
 
