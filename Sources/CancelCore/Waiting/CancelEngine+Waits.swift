@@ -31,17 +31,17 @@ extension CancelEngine {
       let progressAfter = policy.progressAfter
     else { return }
     waitsSweptAt = now
-    var places: [QuotaKey: [OrderSlot: Int]] = [:]
+    var counted: Set<QuotaKey> = []
     while let check = waitChecks.first, check.at <= now {
       waitChecks.popFirst()
       guard orders.contains(check.slot), orders[check.slot].wait.checkAt == check.at else { continue }
       orders[check.slot].wait.checkAt = nil
-      lookAtWait(of: check.slot, &places, progressAfter, now)
+      lookAtWait(of: check.slot, &counted, progressAfter, now)
     }
   }
 
   private mutating func lookAtWait(
-    of slot: OrderSlot, _ places: inout [QuotaKey: [OrderSlot: Int]], _ progressAfter: Duration, _ now: Timestamp
+    of slot: OrderSlot, _ counted: inout Set<QuotaKey>, _ progressAfter: Duration, _ now: Timestamp
   ) {
     let key: QuotaKey
     switch orders[slot].stage {
@@ -49,8 +49,8 @@ extension CancelEngine {
     case .inFlight: return planWaitCheck(slot, at: now + progressAfter)
     case .waiting(let own), .backingOff(let own, _): key = own
     }
-    if places[key] == nil { places[key] = countPlaces(in: key) }
-    let place = places[key]?[slot] ?? keys[key.index].waiting + 1
+    if counted.insert(key).inserted { countPlaces(in: key, at: now) }
+    let place = orders[slot].wait.place(at: now) ?? keys[key.index].waiting + 1
     let (reason, estimate) = estimateWait(of: orders[slot], place: place, key, now)
     let expected = max(estimate ?? now, now)
     let slipped = orders[slot].wait.tellAgainAt.map { expected >= $0 } ?? false
@@ -87,13 +87,14 @@ extension CancelEngine {
     return min(max(tellAgainAt, now + progressAfter), halfway)
   }
 
-  /// The places in a key's queue, from 1, of the orders that wait in it.
-  private func countPlaces(in key: QuotaKey) -> [OrderSlot: Int] {
-    var places: [OrderSlot: Int] = [:]
-    for entry in keys[key.index].queue.unordered.filter({ isStanding($0, in: key) }).sorted() {
-      if places[entry.slot] == nil { places[entry.slot] = places.count + 1 }
+  /// Tells the orders that wait in a key's queue their places, from 1.
+  private mutating func countPlaces(in key: QuotaKey, at now: Timestamp) {
+    var places = 0
+    for entry in keys[key.index].queue.unordered.filter({ isStanding($0, in: key) }).sorted()
+    where orders[entry.slot].wait.place(at: now) == nil {
+      places += 1
+      orders[entry.slot].wait.setPlace(places, at: now)
     }
-    return places
   }
 
   /// What holds an order back, and when its call can be expected; `nil` where nobody can tell.
