@@ -12,6 +12,7 @@ extension WorkerLoop {
       if commitNotBefore == .distantPast { commitNotBefore = now + settings.openStateLinger }
       guard commitNotBefore <= now else { return }
     }
+    if gatherUntil > now && !isStopping && restoring.isEmpty { return }
     if retryNotBefore > now { return }
     commitNotBefore = .distantPast
     commit(at: now)
@@ -34,6 +35,7 @@ extension WorkerLoop {
     let now = clock.now
     isCommitting = false
     abortsInARow = 0
+    gatherUntil = startedAt + min(settings.longestGathering, settings.gatheringPerResult * batch.results.count)
     engine.committed()
     for observer in observers {
       observer.committed(records: batch.results.count + batch.ledger.count, after: now - startedAt)
@@ -68,6 +70,7 @@ extension WorkerLoop {
   @discardableResult
   func flush(atMost timeout: Duration) async -> Bool {
     commitNotBefore = .distantPast
+    gatherUntil = .distantPast
     turn()
     return await wait(atMost: timeout) { loop in
       loop.failure != nil || (!loop.isCommitting && !loop.engine.hasSomethingToCommit)
