@@ -118,7 +118,7 @@ let package = Package(
     .executableTarget(
       name: "cancel-worker-bench",
       dependencies: [
-        "CancelAPI", "CancelContract", "CancelService", "Kafka",
+        "CancelAPI", "CancelContract", "CancelCore", "CancelService", "Kafka",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "AsyncHTTPClient", package: "async-http-client"),
         .product(name: "Logging", package: "swift-log"),

@@ -56,6 +56,9 @@ struct HTTPClientFigures: Codable {
   var calls: Int
   var seconds: Double
   var processorSeconds: Double
+
+  var perSecond: Double { Double(calls) / seconds }
+  var processorMicroseconds: Double { processorSeconds * 1e6 / Double(calls) }
 }
 
 /// Keeps calls in flight on the client's own loop: each answer sends the next.

@@ -7,16 +7,17 @@ extension Bench {
 
   /// A steady 200 requests a second.
   func latency(into report: inout Report) async throws {
+    let floor = try await latencyFloor(into: &report)
     for guarantee in Bench.guarantees {
       let stage = try await stage(notesArrivals: true)
       let worker = try await stage.worker(["DELIVERY_GUARANTEE": guarantee])
-      let samples = try await steady(stage, seconds: 20 / min(scale, 4))
+      let samples = try await steady(stage, watching: stage.names.results)
       worker.process.stop()
       try await stage.clear()
       let call = Percentiles(samples.call)
       let result = Percentiles(samples.result)
       let isExact = guarantee == "exactlyOnce"
-      report.add("request→DELETE p50", guarantee, call[0.5], "ms", target: 1)
+      report.add("request→DELETE p50", guarantee, call[0.5], "ms", floor: floor, target: 1)
       report.add("request→DELETE p99", guarantee, call[0.99], "ms", target: 3)
       report.add("request→DELETE p99.9", guarantee, call[0.999], "ms")
       report.add("request→result p50", guarantee, result[0.5], "ms", target: isExact ? 8 : 3)
@@ -25,17 +26,28 @@ extension Bench {
     }
   }
 
+  /// A record through Kafka alone: what a request takes to any reader.
+  private func latencyFloor(into report: inout Report) async throws -> Double {
+    let stage = try await stage()
+    let samples = Percentiles(try await steady(stage, watching: stage.names.requests).result)
+    try await stage.clear()
+    report.add("librdkafka alone, publish to consume p50", "200/s", samples[0.5], "ms")
+    report.add("librdkafka alone, publish to consume p99", "200/s", samples[0.99], "ms")
+    return samples[0.5]
+  }
+
   private struct Samples {
     var call: [Double] = []
     var result: [Double] = []
   }
 
-  private func steady(_ stage: BenchStage, seconds: Int) async throws -> Samples {
+  /// Publishes at a steady pace and notes when the calls came, and when the records of `topic` with the same key did.
+  private func steady(_ stage: BenchStage, watching topic: String) async throws -> Samples {
     let warmUp = 2 * Bench.perSecond
-    let count = seconds * Bench.perSecond + warmUp
+    let count = 20 / min(scale, 4) * Bench.perSecond + warmUp
     let results = Mutex<[Int: UInt64]>([:])
     let tail = try await KafkaTail.open(
-      configuration: stage.kafka, topic: stage.names.results, from: .end, logger: BenchStage.logger)
+      configuration: stage.watching, topic: topic, from: .end, logger: BenchStage.logger)
     let reading = Task {
       try await tail.run { messages in
         let now = monotonicNanoseconds()
@@ -64,9 +76,8 @@ extension Bench {
     let answered = results.withLock { $0 }
     var samples = Samples()
     for number in warmUp..<count {
-      guard let arrival = arrivals[Int64(number + 1)], let result = answered[number + 1] else { continue }
-      samples.call.append(Double(arrival - sent[number]) / 1e6)
-      samples.result.append(Double(result - sent[number]) / 1e6)
+      if let arrival = arrivals[Int64(number + 1)] { samples.call.append(Double(arrival - sent[number]) / 1e6) }
+      if let result = answered[number + 1] { samples.result.append(Double(result - sent[number]) / 1e6) }
     }
     return samples
   }

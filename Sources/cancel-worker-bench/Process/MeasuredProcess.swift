@@ -23,11 +23,17 @@ final class MeasuredProcess {
 
   /// That of the threads that are not librdkafka's, in microseconds.
   var ownThreadsMicroseconds: Double {
+    threadMicroseconds.filter { !$0.key.hasPrefix("rdk:") }.values.reduce(0, +)
+  }
+
+  /// The same by the threads' names without numbers.
+  var threadMicroseconds: [String: Double] {
     let folder = "/proc/\(process.processIdentifier)/task"
     let threads = (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
-    return threads.reduce(0) { sum, thread in
+    return threads.reduce(into: [:]) { sums, thread in
       let name = (try? String(contentsOfFile: "\(folder)/\(thread)/comm", encoding: .utf8)) ?? ""
-      return name.hasPrefix("rdk:") ? sum : sum + processorTime("\(folder)/\(thread)/stat")
+      let kind = name.filter { !$0.isWhitespace && !$0.isNumber && $0 != "#" }
+      sums[kind, default: 0] += processorTime("\(folder)/\(thread)/stat")
     }
   }
 

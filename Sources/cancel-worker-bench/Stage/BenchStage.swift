@@ -43,15 +43,18 @@ struct BenchStage {
   }
 
   var kafka: KafkaClientConfiguration {
-    KafkaClientConfiguration(
-      bootstrapServers: bootstrap, clientID: "bench", properties: ["linger.ms": "0", "fetch.wait.max.ms": "50"])
+    KafkaClientConfiguration(bootstrapServers: bootstrap, clientID: "bench", properties: ["linger.ms": "0"])
+  }
+
+  /// For a reader that sees a commit at once, also where the broker does not wake it.
+  var watching: KafkaClientConfiguration {
+    KafkaClientConfiguration(bootstrapServers: bootstrap, clientID: "bench", properties: ["fetch.wait.max.ms": "1"])
   }
 
   /// Starts the worker and waits until it is ready.
   func worker(_ settings: [String: String]) async throws -> BenchWorker {
     let own = [
       "KAFKA_BOOTSTRAP_SERVERS": bootstrap, "CONSUMER_GROUP_ID": name, "WORKER_INSTANCE_ID": name,
-      "KAFKA_PROPERTIES_FETCH_WAIT_MAX_MS": "50",
       "TOPICS_REQUESTS": names.requests, "TOPICS_RESULTS": names.results, "TOPICS_LEDGER": names.ledger,
       "TOPICS_DEAD_LETTERS": names.deadLetters, "TOPICS_PROGRESS": names.progress,
       "API_BASE_URL": stub.baseURL, "ETORO_API_KEY": "key", "ETORO_USER_KEY": "user", "QUOTA_CALLS": "0",
@@ -60,25 +63,6 @@ struct BenchStage {
     return try await BenchWorker(
       binary: binary, environment: own.merging(settings) { _, given in given },
       log: folder.appendingPathComponent("worker.log"))
-  }
-
-  /// Publishes one request for each number, keyed by its order.
-  func send(_ orders: Range<Int>, account: @Sendable (Int) -> String? = { _ in nil }) async throws {
-    let producer = try KafkaProducer(
-      configuration: KafkaClientConfiguration(bootstrapServers: bootstrap, clientID: "bench"), transactionalID: nil,
-      logger: BenchStage.logger)
-    let topic = names.requests
-    var next = orders.lowerBound
-    while next < orders.upperBound {
-      let records = (next..<min(next + 20_000, orders.upperBound)).map { order in
-        let member = account(order).map { ",\"account\":\"\($0)\"" } ?? ""
-        return KafkaRecord(
-          topic: topic, key: Array("\(order)".utf8), value: Array("{\"orderId\":\(order)\(member)}".utf8))
-      }
-      try await producer.publish(records)
-      next += records.count
-    }
-    await producer.close(timeout: .seconds(5))
   }
 
   /// How many results are committed, and when the last of them was produced, in milliseconds since 1970.
@@ -94,6 +78,15 @@ struct BenchStage {
       }
     }
     return found.withLock { $0 }
+  }
+
+  /// Waits until so many records lie on the results topic, committed or about to be; looks every 10 ms.
+  func waitForResultRecords(_ count: Int) async throws {
+    let admin = try KafkaAdmin(configuration: kafka, logger: BenchStage.logger)
+    while try await admin.watermarks(of: names.results).values.reduce(0, { $0 + $1.high }) < count {
+      try await Task.sleep(for: .milliseconds(10))
+    }
+    await admin.close(timeout: .seconds(5))
   }
 
   /// Waits until each of `count` requests has its result.

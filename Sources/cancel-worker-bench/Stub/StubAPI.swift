@@ -1,3 +1,4 @@
+import Foundation
 import NIOCore
 import NIOPosix
 import Synchronization
@@ -34,6 +35,17 @@ final class StubAPI: Sendable {
   /// Waits until it has had this many calls; looks every 2 ms.
   func waitForCalls(_ count: Int) async throws {
     while calls.load(ordering: .relaxed) < count { try await Task.sleep(for: .milliseconds(2)) }
+  }
+
+  /// What its thread has spent so far.
+  var processorMicroseconds: Double {
+    get async throws {
+      try await group.next().submit {
+        var time = timespec()
+        clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time)
+        return Double(time.tv_sec) * 1e6 + Double(time.tv_nsec) / 1e3
+      }.get()
+    }
   }
 
   var baseURL: String { "http://127.0.0.1:\(channel.localAddress?.port ?? 0)" }

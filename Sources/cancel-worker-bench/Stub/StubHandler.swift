@@ -18,7 +18,6 @@ final class StubHandler: ChannelInboundHandler {
   private static let answer = ByteBuffer(
     string: "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 48\r\n\r\n"
       + "{\"token\":\"7f1da128-f516-4710-8474-915566c4b22e\"}")
-  private static let requestEnd: [UInt8] = Array("\r\n\r\n".utf8)
 
   init(box: StubBox, delay: Duration, notesArrivals: Bool) {
     self.box = box
@@ -37,14 +36,21 @@ final class StubHandler: ChannelInboundHandler {
       swap(&pending, &bytes)
       pending.clear()
     }
-    while let end = bytes.readableBytesView.firstRange(of: StubHandler.requestEnd) {
-      let start = bytes.readerIndex
-      if notesArrivals { note(bytes, from: start) }
-      bytes.moveReaderIndex(to: end.upperBound)
+    while let length = lengthOfRequest(bytes) {
+      if notesArrivals { note(bytes) }
+      bytes.moveReaderIndex(forwardBy: length)
       stub?.calls.add(1, ordering: .relaxed)
       answer(context)
     }
     if bytes.readableBytes > 0 { pending = bytes }
+  }
+
+  /// Up to the blank line: a DELETE has no body.
+  private func lengthOfRequest(_ bytes: ByteBuffer) -> Int? {
+    bytes.withUnsafeReadableBytes { bytes in
+      let lineFeed = UInt8(ascii: "\n")
+      return bytes.indices.dropFirst(3).first { bytes[$0] == lineFeed && bytes[$0 - 2] == lineFeed }.map { $0 + 1 }
+    }
   }
 
   private func answer(_ context: ChannelHandlerContext) {
@@ -59,21 +65,22 @@ final class StubHandler: ChannelInboundHandler {
   }
 
   /// The digits before the first line's second blank are the order id.
-  private func note(_ bytes: ByteBuffer, from start: Int) {
-    let view = bytes.viewBytes(at: start, length: min(160, bytes.readableBytes)) ?? ByteBuffer().readableBytesView
+  private func note(_ bytes: ByteBuffer) {
+    let now = monotonicNanoseconds()
     var order: Int64 = 0
     var blanks = 0
-    for byte in view {
-      if byte == UInt8(ascii: " ") {
-        blanks += 1
-        if blanks == 2 { break }
-      } else if byte >= 0x30 && byte <= 0x39 {
-        order = order &* 10 &+ Int64(byte - 0x30)
-      } else {
-        order = 0
+    bytes.withUnsafeReadableBytes { bytes in
+      for byte in bytes {
+        if byte == UInt8(ascii: " ") {
+          blanks += 1
+          if blanks == 2 { break }
+        } else if byte >= 0x30 && byte <= 0x39 {
+          order = order &* 10 &+ Int64(byte - 0x30)
+        } else {
+          order = 0
+        }
       }
     }
-    let now = monotonicNanoseconds()
     stub?.arrivals.withLock { if $0[order] == nil { $0[order] = now } }
   }
 }
