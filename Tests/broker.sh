@@ -1,5 +1,5 @@
 # Sourced by the test scripts: starts a broker for tests on a free port, unless KAFKA_BOOTSTRAP names one.
-# Sets and exports KAFKA_BOOTSTRAP, and KAFKA_FULL=1 for a broker that was named; stops what it started on exit.
+# Sets and exports KAFKA_BOOTSTRAP, and KAFKA_FULL=0 for its own: it is no full Kafka; stops what it started on exit.
 
 broker_pid=""
 broker_folder=""
@@ -15,7 +15,7 @@ stop_broker() {
 
 start_broker() {
   if [ -n "${KAFKA_BOOTSTRAP:-}" ]; then
-    export KAFKA_BOOTSTRAP KAFKA_FULL="${KAFKA_FULL:-1}"
+    export KAFKA_BOOTSTRAP
     return
   fi
   local tools=.build/test-broker
@@ -52,5 +52,5 @@ start_broker() {
     fi
     sleep 0.1
   done
-  export KAFKA_BOOTSTRAP="127.0.0.1:$port"
+  export KAFKA_BOOTSTRAP="127.0.0.1:$port" KAFKA_FULL=0
 }

@@ -9,6 +9,9 @@ extension CancelEngine {
     partitions[number]?.phase == .active
   }
 
+  /// Tells this ownership of the partition from earlier and later ones; `nil` where it isn't owned.
+  public func epoch(of number: Int32) -> UInt64? { partitions[number]?.epoch }
+
   /// The offset of the next request to read, for those of the partitions for which it is known.
   public func positions(of numbers: some Sequence<Int32>) -> [Int32: Int64] {
     var positions: [Int32: Int64] = [:]

@@ -70,7 +70,10 @@ extension CancelEngine {
 
   private func addReleases(of sends: [Send], to releases: inout [Timestamp], at now: Timestamp) {
     for send in sends.holding(window: policy.quotaWindow, at: now) {
-      if let answeredAt = send.answeredAt { releases.append(answeredAt + policy.quotaWindow) }
+      if let answeredAt = send.answeredAt {
+        // By a clock that was ahead of this one, an answer would hold its slot for longer than a window.
+        releases.append(min(answeredAt, now) + policy.quotaWindow)
+      }
     }
   }
 

@@ -113,7 +113,7 @@ public final class CancelWorkerService: Service {
       revokeTimeout: setup.drainTimeout * 2 + .seconds(5))
     let consumer = KafkaConsumer(
       configuration: setup.kafka, groupID: setup.groupID, groupInstanceID: setup.instanceID,
-      topics: [setup.topics.requests], handler: handler, logger: logger, maxOutstanding: 20_000)
+      topics: [setup.topics.requests], handler: handler, logger: logger, maxOutstanding: min(20_000, setup.maxPending))
     await loop.attach(consumer)
     try consumer.start()
     readiness.wait(for: .assignment)
@@ -133,7 +133,7 @@ public final class CancelWorkerService: Service {
   /// Checks the topics and gets the producer ready, for as long as it takes: the broker may come later than the worker.
   private func start(_ stop: StopSignal) async throws {
     var failures = 0
-    while !stop.isSent {
+    while !stop.isSent && !Task.isCancelled {
       do {
         if setup.checksTopics { try await TopicLayout(setup.topics).check(setup.kafka, logger: logger) }
         if setup.guarantee == .exactlyOnce {
@@ -141,7 +141,7 @@ public final class CancelWorkerService: Service {
           try await warmUp()
         }
         return
-      } catch let error as KafkaError where error.isRetriable && !error.isFatal {
+      } catch let error as KafkaError where (error.isRetriable || error.mustAbortTransaction) && !error.isFatal {
         failures += 1
         logger.warning("the broker is not ready; trying again", metadata: ["error": "\(error)"])
         await stop.wait(atMost: min(.seconds(10), .milliseconds(250) * (1 << min(failures, 6))))

@@ -25,7 +25,7 @@ public final class SteadyClock: Sendable {
   /// The system's clocks.
   public convenience init() {
     self.init(
-      monotonic: { SteadyClock.microseconds(CLOCK_MONOTONIC) },
+      monotonic: { SteadyClock.microseconds(SteadyClock.sinceBoot) },
       wall: { SteadyClock.microseconds(CLOCK_REALTIME) })
   }
 
@@ -49,6 +49,13 @@ public final class SteadyClock: Sendable {
       return Timestamp(microseconds: adjusted)
     }
   }
+
+  // Linux stops its monotonic clock while the machine is suspended.
+  #if canImport(Glibc)
+    private static let sinceBoot = CLOCK_BOOTTIME
+  #else
+    private static let sinceBoot = CLOCK_MONOTONIC
+  #endif
 
   private static let adjustEvery: Int64 = 1_000_000
 

@@ -79,6 +79,7 @@ extension WorkerLoop {
   /// Partitions are asked back: calls in flight may finish, what is settled is committed, then they are given up.
   func revoked(_ partitions: [Int32], restorer: LedgerRestorer) async {
     for partition in partitions { restoring[partition] = nil }
+    let epochs = partitions.map { engine.epoch(of: $0) }
     engine.leave(partitions)
     await wait(atMost: settings.drainTimeout) { loop in
       loop.failure != nil || loop.engine.callsInFlight(in: partitions) == 0
@@ -87,7 +88,9 @@ extension WorkerLoop {
     if failure == nil, await flush(atMost: settings.drainTimeout), !isStopping {
       ledgerEnds = await ownLedgerEnds(of: partitions, restorer)
     }
-    giveUp(partitions, ledgerEnds: ledgerEnds, lost: false)
+    // Where all this took so long that a partition is here for the second time, that ownership stays.
+    let given = zip(partitions, epochs).filter { engine.epoch(of: $0) == $1 }.map(\.0)
+    giveUp(given, ledgerEnds: ledgerEnds, lost: false)
   }
 
   /// The ends of these partitions' ledgers, where it is certain that only this worker wrote to them since it read them:

@@ -28,7 +28,8 @@ public actor KafkaProducer {
     self.logger = logger
     reports = DeliveryReports(onFailure: onFailure)
     let handle = try ClientHandle(
-      .producer, configuration, settings: .producer(transactionalID: transactionalID), callbacks: reports,
+      .producer, configuration,
+      settings: .producer(transactionalID: transactionalID, properties: configuration.properties), callbacks: reports,
       logger: logger, destroyed: destroyed)
     let writer = RecordWriter(handle: handle)
     state = transactionalID == nil ? .plain(writer) : .uninitialized(writer)
@@ -65,7 +66,7 @@ enum ProducerState {
 }
 
 extension ClientSettings {
-  static func producer(transactionalID: String?) -> ClientSettings {
+  static func producer(transactionalID: String?, properties: [String: String]) -> ClientSettings {
     var settings = ClientSettings(
       defaults: [
         // Keys meet in the same partitions as those of Java producers.
@@ -77,8 +78,10 @@ extension ClientSettings {
       fixed: ["enable.idempotence": "true", "acks": "all"])
     guard let transactionalID else { return settings }
     settings.defaults["linger.ms"] = "0"
-    settings.defaults["message.timeout.ms"] = nil
     settings.defaults["transaction.timeout.ms"] = "10000"
+    // Before the broker gives the transaction up: then it can still be aborted here, and the producer goes on.
+    let transactionTimeout = properties["transaction.timeout.ms"].flatMap { Int($0) } ?? 10_000
+    settings.defaults["message.timeout.ms"] = String(max(1, transactionTimeout / 10 * 7))
     // The wait between one transaction and the next is made of these; the default of 100 ms shows in every commit.
     settings.defaults["retry.backoff.ms"] = "2"
     settings.fixed["transactional.id"] = transactionalID

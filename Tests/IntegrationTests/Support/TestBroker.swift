@@ -8,7 +8,7 @@ enum TestBroker {
   static let bootstrap = ProcessInfo.processInfo.environment["KAFKA_BOOTSTRAP"]
 
   /// Whether it is a full Kafka, with several members in a group, fencing by generation and transaction time-outs.
-  static let isFullKafka = bootstrap != nil && ProcessInfo.processInfo.environment["KAFKA_FULL"] == "1"
+  static let isFullKafka = bootstrap != nil && ProcessInfo.processInfo.environment["KAFKA_FULL"] != "0"
 
   static var configuration: KafkaClientConfiguration {
     KafkaClientConfiguration(bootstrapServers: bootstrap ?? "", clientID: "integration-tests", properties: [:])

@@ -79,6 +79,10 @@ struct TransactionTests {
     let written = Recorder(false)
     let gate = Gate()
     let admin = try KafkaAdmin(configuration: cluster.configuration, logger: cluster.logger)
+    // Reading to the end waits for the first transaction's mark, which lengthens the log too.
+    _ = try await KafkaPartitionReader.readToEnd(
+      configuration: cluster.configuration, topic: topic, from: [0: 0], logger: cluster.logger
+    ) { _ in }
     let before = try await admin.watermarks(of: topic)[0]?.high ?? 0
     async let transaction: Void = producer.transact { sink in
       try sink.send(topic: topic, partition: 0, key: nil, value: Array("2".utf8))

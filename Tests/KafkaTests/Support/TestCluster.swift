@@ -8,7 +8,7 @@ enum TestCluster: Sendable, CustomStringConvertible {
   case broker(String)
 
   static let bootstrap = ProcessInfo.processInfo.environment["KAFKA_BOOTSTRAP"]
-  static let isFullKafka = ProcessInfo.processInfo.environment["KAFKA_FULL"] == "1"
+  static let isFullKafka = bootstrap != nil && ProcessInfo.processInfo.environment["KAFKA_FULL"] != "0"
 
   /// Each cluster that is at hand.
   static var all: [TestCluster] { [.mock] + (bootstrap.map { [.broker($0)] } ?? []) }
