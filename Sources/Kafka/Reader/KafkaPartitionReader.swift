@@ -54,6 +54,9 @@ private struct ReadToEnd: Sendable {
   let deadline: ContinuousClock.Instant
   let onBatch: @Sendable ([KafkaMessage]) throws -> Void
 
+  /// One is fetched while another is taken; more would only hold more memory, for all is taken by one thread.
+  private static let partitionsAtATime = 1
+
   func run(_ isCancelled: () -> Bool) throws -> [Int32: Int64] {
     let errors = LastClientError()
     do {
@@ -78,10 +81,12 @@ private struct ReadToEnd: Sendable {
     guard !unread.isEmpty else { return bounds.mapValues(\.high) }
     let consumer = try SimpleConsumer(
       configuration, topic: topic, settings: .readToEnd, callbacks: errors, logger: logger, destroyed: Completion())
-    for partition in unread.keys {
-      try consumer.start(partition, at: max(offsets[partition] ?? 0, bounds[partition]?.low ?? 0))
-    }
+    var waiting = unread.keys.sorted()
     while !unread.isEmpty {
+      while let partition = waiting.first, unread.count - waiting.count < Self.partitionsAtATime {
+        try consumer.start(partition, at: max(offsets[partition] ?? 0, bounds[partition]?.low ?? 0))
+        waiting.removeFirst()
+      }
       if isCancelled() { throw CancellationError() }
       guard ContinuousClock.now < deadline else {
         throw KafkaError(
@@ -127,12 +132,13 @@ private struct ReadToEnd: Sendable {
 }
 
 extension ClientSettings {
-  /// For throughput: large fetches, a deep but bounded queue, and short waits at the end of the log.
+  /// For throughput within little memory: a queued message costs librdkafka several times its size, and what it frees
+  /// the process keeps. Ten thousand of them and 2 MiB a fetch read as fast as more do.
   fileprivate static var readToEnd: ClientSettings {
     var settings = reader(.readCommitted)
     settings.defaults["fetch.wait.max.ms"] = "10"
-    settings.defaults["max.partition.fetch.bytes"] = "4194304"
-    settings.defaults["queued.min.messages"] = "50000"
+    settings.defaults["fetch.max.bytes"] = "2097152"
+    settings.defaults["queued.min.messages"] = "10000"
     settings.defaults["queued.max.messages.kbytes"] = "16384"
     return settings
   }
