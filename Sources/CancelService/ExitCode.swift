@@ -11,7 +11,7 @@ public enum ExitCode: Int32, Sendable, CaseIterable {
   case verdict = 2
   /// The command line can't be understood.
   case usage = 64
-  /// The broker or the API can't be reached, or refuses the work.
+  /// The broker or the API can't be reached, or refuses the work; or the admin port is taken.
   case unavailable = 69
   /// The worker can't go on: its producer was fenced or failed for good, or a fault of its own.
   case software = 70
@@ -28,7 +28,7 @@ public enum ExitCode: Int32, Sendable, CaseIterable {
     case .verdict: "demo: a result is missing or repeated"
     case .usage: "the command line can't be understood"
     case .data: "the ledger can't be read (a newer worker wrote it?)"
-    case .unavailable: "the broker or the API can't be reached, or refuses the work"
+    case .unavailable: "the broker or the API can't be reached, or refuses the work; or the admin port is taken"
     case .software: "the worker can't go on (its producer was fenced); start it again"
     case .configuration: "configuration, accounts or topics are not as they must be"
     }
@@ -44,6 +44,7 @@ public enum ExitCode: Int32, Sendable, CaseIterable {
     switch error {
     case is ConfigurationError, is AccountsFileError, is TopicsUnfit, is CancelClientError: self = .configuration
     case is LedgerUnreadable: self = .data
+    case is AdminServerError: self = .unavailable
     case let error as KafkaError: self = error.isFatal ? .software : .unavailable
     default: self = .software
     }

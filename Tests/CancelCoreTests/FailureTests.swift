@@ -38,6 +38,25 @@ import Testing
     #expect(driver.results.filter { ($0.orderID?.value ?? 0) >= 60 }.allSatisfy { $0.outcome == .accepted })
   }
 
+  @Test func aRenewedCredentialStartsAnew() {
+    var driver = EngineDriver(policy: FailureTests.policy())
+    driver.request(1)
+    driver.run(until: at(0.1)) { _, _ in .refused }
+    driver.renewCredential()
+    // What the old one was refused for counts no more, not even where that answer is still on its way.
+    for order in 2...5 { driver.request(Int64(order)) }
+    driver.sendAll()
+    driver.renewCredential()
+    driver.request(6)
+    var answers = 0
+    driver.run { _, _ in
+      answers += 1
+      return answers <= 4 ? .refused : .accepted()
+    }
+    #expect(driver.results.map(\.outcome) == [.failed] + Array(repeating: .accepted, count: 5))
+    #expect(answers == 9)
+  }
+
   @Test func aHeldKeyKeepsItsRequestsUntilItWorks() {
     var driver = EngineDriver(policy: FailureTests.policy(.hold))
     for order in 1...20 { driver.request(Int64(order)) }

@@ -126,7 +126,7 @@ struct GroupTests {
   func theBrokerRestartsUnderLoad() async throws {
     let stage = try await stage()
     var load = Load(mix: RequestMix(seed: testSeed(), duplicates: 0.3, garbage: 0.02), stage: stage)
-    let workers = [try stage.worker("w0"), try stage.worker("w1")]
+    var workers = [try stage.worker("w0"), try stage.worker("w1")]
     for _ in 0..<2 {
       try await load.send(1000)
       await stage.simulator.state.waitForCalls(stage.simulator.state.totalCalls + 50)
@@ -136,6 +136,10 @@ struct GroupTests {
       try restart.run()
       restart.waitUntilExit()
       #expect(restart.terminationStatus == 0)
+      // A worker whose transaction was lost ends, and its supervisor starts it again.
+      for index in workers.indices where !workers[index].isRunning {
+        workers[index] = try stage.worker("w\(index)")
+      }
       try await load.answered()
     }
     for worker in workers { #expect(await worker.stop() == 0) }

@@ -146,6 +146,27 @@ struct StopStartTests {
     await stage.clear()
   }
 
+  /// Started twice by mistake, with the same settings: the second one finds the admin port taken before it could fence
+  /// the first.
+  @Test(.timeLimit(.minutes(2)))
+  func aSecondStartHarmsTheFirstWorkerNot() async throws {
+    var simulation = SimulatorConfiguration()
+    simulation.quota = 0
+    let stage = try await Stage.make(
+      simulation: simulation, settings: ["QUOTA_CALLS": "0", "ADMIN_PORT": "\(try freePort())"])
+    let worker = try stage.worker()
+    try await stage.send([(0, order(1), "routine")])
+    _ = try await stage.results(1)
+    let second = try stage.worker()
+    #expect(await second.waitForExit() == 69)
+    try await stage.waitForLog("free the port, or set admin.host and admin.port")
+    try await stage.send([(0, order(2), "routine")])
+    let results = try await stage.results(2)
+    #expect(results.allSatisfy { $0.outcome == .accepted })
+    #expect(await worker.stop() == 0)
+    await stage.clear()
+  }
+
   @Test(.timeLimit(.minutes(2)))
   func aBrokerThatIsNotThereIsWaitedFor() async throws {
     let stage = try await Stage.make(simulation: SimulatorConfiguration())

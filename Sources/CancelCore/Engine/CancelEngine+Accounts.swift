@@ -5,9 +5,19 @@ extension CancelEngine {
   ///
   /// Orders of an account that is gone are answered `failed`; those of one whose key changed wait for the new key.
   /// Calls in flight are left to finish.
-  public mutating func configure(accounts configured: [AccountName: QuotaKey], at now: Timestamp) {
+  ///
+  /// - Parameter renewed: the keys whose credential is another one from now on: what is known of the old one's refusals
+  ///   counts no more.
+  public mutating func configure(
+    accounts configured: [AccountName: QuotaKey], renewed: Set<QuotaKey> = [], at now: Timestamp
+  ) {
     let highest = configured.values.map(\.index).max() ?? -1
     while keys.count <= highest { keys.append(KeyState(policy: policy)) }
+    for key in renewed.sorted(by: { $0.index < $1.index }) {
+      keys[key.index].breaker = CredentialBreaker()
+      keys[key.index].lastCallBeforeRenewal = lastCall
+      joinLineIfWaiting(key)
+    }
     accounts.configure(configured)
     let accounts = self.accounts
     let moved = orders.slots { order in

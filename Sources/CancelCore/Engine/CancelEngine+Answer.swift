@@ -9,7 +9,8 @@ extension CancelEngine {
     guard let flight = flights.removeValue(forKey: id) else {
       preconditionFailure("A call is answered once.")
     }
-    let breakerOpened = learn(from: answer, flight, at: now)
+    let hasOldCredential = id.number <= keys[flight.key.index].lastCallBeforeRenewal
+    let breakerOpened = learn(from: answer, flight, hasOldCredential: hasOldCredential, at: now)
     defer {
       if breakerOpened { refuseWaiting(of: flight.key, at: now) }
       joinLineIfWaiting(flight.key)
@@ -24,7 +25,7 @@ extension CancelEngine {
     switch answer.kind {
     case .accepted, .rejected:
       settle(slot, answer, at: now)
-    case .credentialRefused where policy.breakerMode == .failFast:
+    case .credentialRefused where policy.breakerMode == .failFast && !hasOldCredential:
       closeUnremembered(slot, at: now, with: .refused(answer, orders[slot]))
     case .credentialRefused, .throttled:
       goOn(slot, at: now, backingOff: false)

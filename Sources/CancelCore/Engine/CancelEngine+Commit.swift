@@ -9,18 +9,43 @@ extension CancelEngine {
   /// Results that wait to be committed, without those of the batch under way.
   public var uncommittedResults: Int { results.count }
 
-  /// All that has gathered, as one batch to publish; `nil` when there is nothing, or one is under way.
+  /// What has gathered, as one batch to publish; `nil` when there is nothing, or one is under way.
   ///
-  /// It is followed by `committed()` or `aborted()`.
+  /// It is followed by `committed()` or `aborted()`. Where more results have gathered than one batch is to hold, some
+  /// partitions are left for the next; one partition is never split, for its position stands for all of it.
   public mutating func takeCommit() -> CommitBatch? {
     guard hasSomethingToCommit else { return nil }
     var batch = CommitBatch()
-    swap(&batch.results, &results)
-    swap(&batch.refused, &refused)
-    for number in commitList { takeChanges(of: number, into: &batch) }
-    commitList.removeAll(keepingCapacity: true)
+    let taken = takePartitions()
+    if commitList.isEmpty {
+      swap(&batch.results, &results)
+      swap(&batch.refused, &refused)
+    } else {
+      let left = Set(commitList)
+      batch.results = results.filter { !left.contains($0.source.partition) }
+      results.removeAll { !left.contains($0.source.partition) }
+      batch.refused = refused.filter { !left.contains($0.source.partition) }
+      refused.removeAll { !left.contains($0.source.partition) }
+    }
+    for number in taken { takeChanges(of: number, into: &batch) }
     committing = batch
     return batch
+  }
+
+  /// Takes those partitions from the list that go into the next batch.
+  private mutating func takePartitions() -> [Int32] {
+    var taken: [Int32] = []
+    swap(&taken, &commitList)
+    guard results.count > policy.resultsPerCommit, taken.count > 1 else { return taken }
+    var waiting: [Int32: Int] = [:]
+    for result in results { waiting[result.source.partition, default: 0] += 1 }
+    var size = 0
+    let end = taken.firstIndex { number in
+      size += waiting[number] ?? 0
+      return size > policy.resultsPerCommit
+    }
+    commitList = Array(taken[max(1, end ?? taken.count)...])
+    return Array(taken.prefix(max(1, end ?? taken.count)))
   }
 
   /// The batch under way was committed.

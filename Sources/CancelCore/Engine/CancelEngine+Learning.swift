@@ -3,12 +3,16 @@ import CancelContract
 extension CancelEngine {
   /// Takes what an answer tells of the quota, the credential and the API.
   ///
+  /// - Parameter hasOldCredential: whether the call may have carried a credential that was replaced meanwhile: its
+  ///   answer tells nothing of today's.
   /// - Returns: whether the key's breaker opened.
-  mutating func learn(from answer: CancelAnswer, _ flight: Flight, at now: Timestamp) -> Bool {
+  mutating func learn(
+    from answer: CancelAnswer, _ flight: Flight, hasOldCredential: Bool, at now: Timestamp
+  ) -> Bool {
     keys[flight.key.index].inFlight -= 1
     learnOfQuota(from: answer, flight, at: now)
     learnOfOutage(from: answer, flight, at: now)
-    return learnOfCredential(from: answer, flight, at: now)
+    return !hasOldCredential && learnOfCredential(from: answer, flight, at: now)
   }
 
   private mutating func learnOfQuota(from answer: CancelAnswer, _ flight: Flight, at now: Timestamp) {

@@ -4,6 +4,8 @@ import CancelContract
 struct KeyState: Sendable {
   var quota: QuotaWindow
   var breaker = CredentialBreaker()
+  /// The last call that may carry an earlier credential than today's; 0 while there was no other.
+  var lastCallBeforeRenewal: UInt64 = 0
   /// Holds back calls of this key alone, when they fail while those of others succeed.
   var gate = OutageGate(threshold: 5, keysNeeded: 1)
   var queue = LazyHeap<QueueEntry>()

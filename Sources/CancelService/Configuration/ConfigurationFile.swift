@@ -28,18 +28,33 @@ struct ConfigurationFile: Sendable {
         .init(key: path, message: "the file can't be read: \(error.localizedDescription)")
       ])
     }
-    let node: Node?
-    do {
-      node = try Yams.compose(yaml: text)
-    } catch {
-      throw ConfigurationError(faults: [.init(key: path, message: "the file is not well-formed YAML or JSON: \(error)")]
-      )
-    }
-    guard let node, node != Node("") else { return }
+    guard let node = try ConfigurationFile.parse(text, path: path), node != Node("") else { return }
     guard case .mapping(let mapping) = node else {
       throw ConfigurationError(faults: [.init(key: path, message: "the file is not a mapping of keys to values")])
     }
     flatten(mapping, under: "")
+  }
+
+  /// The parser's errors quote the text, which may hold a secret: only their place and the rule are passed on.
+  private static func parse(_ text: String, path: String) throws(ConfigurationError) -> Node? {
+    do {
+      return try Yams.compose(yaml: text)
+    } catch YamlError.duplicatedKeysInMapping(let keys, let context) {
+      let names = keys.sorted().map { "'\($0)'" }.joined(separator: ", ")
+      throw fault(path, "\(names) stands twice in one mapping; remove one", near: context.mark)
+    } catch YamlError.scanner(_, let rule, let mark, _), YamlError.parser(_, let rule, let mark, _),
+      YamlError.composer(_, let rule, let mark, _)
+    {
+      throw fault(path, "the file is neither well-formed YAML nor JSON: \(rule)", near: mark)
+    } catch {
+      throw fault(path, "the file can't be read as YAML or JSON in UTF-8", near: nil)
+    }
+  }
+
+  private static func fault(_ path: String, _ message: String, near mark: Mark?) -> ConfigurationError {
+    ConfigurationError(faults: [
+      .init(key: path, message: message, origin: mark.map { "near line \($0.line), column \($0.column)" })
+    ])
   }
 
   private mutating func flatten(_ mapping: Node.Mapping, under prefix: String) {

@@ -11,7 +11,8 @@ extension WorkerConfiguration {
   public var policy: CancelPolicy {
     var policy = CancelPolicy()
     policy.quotaCalls = quota.calls
-    policy.quotaWindow = quota.window
+    // The API's clock may run slower than this one: by NTP each is slewed by 500 parts in a million at most.
+    policy.quotaWindow = quota.window + quota.window / 1000
     policy.reservedForKillSwitch = quota.calls == 0 ? 0 : quota.reservedForKillSwitch
     policy.acceptedWindow = dedup.acceptedWindow
     policy.rejectedWindow = dedup.rejectedWindow

@@ -59,7 +59,9 @@ public struct OperatorSurface: Sendable {
   }
 
   /// The admin server.
-  public func server(logger: Logger) -> AdminServer {
+  ///
+  /// - Parameter onListening: called once clients can connect.
+  public func server(logger: Logger, onListening: @escaping @Sendable () -> Void = {}) -> AdminServer {
     AdminServer(
       configuration: configuration,
       sources: AdminSources(
@@ -70,7 +72,8 @@ public struct OperatorSurface: Sendable {
         heartbeat: { [worker] in await worker.get()?.heartbeat() ?? true },
         registry: registry,
         feed: feed),
-      logger: logger)
+      logger: logger,
+      onListening: { _ in onListening() })
   }
 }
 

@@ -35,14 +35,17 @@ public struct WorkerProcess {
     // The group would write its services' whole values at `debug`.
     var quiet = logger
     quiet.logLevel = max(logger.logLevel, .info)
+    let listening = OneTimeSignal()
     let group = ServiceGroup(
       configuration: ServiceGroupConfiguration(
         services: [
-          .init(service: surface.server(logger: logger)),
+          .init(service: surface.server(logger: logger) { listening.send() }),
           .init(
             service: AccountsReloader(
               source: source, initial: accounts, worker: worker, surface: surface, logger: logger)),
-          .init(service: worker, failureTerminationBehavior: .gracefullyShutdownGroup),
+          .init(
+            service: WorkerOnceListening(worker: worker, listening: listening),
+            failureTerminationBehavior: .gracefullyShutdownGroup),
         ],
         gracefulShutdownSignals: [.sigterm, .sigint],
         logger: quiet))
@@ -55,6 +58,22 @@ public struct WorkerProcess {
       throw error
     }
     await surface.finish()
+  }
+}
+
+/// Starts the worker once the admin port is its own: a second process started by mistake then ends before it could take
+/// the place of the first one in the group, and its transactional id.
+private struct WorkerOnceListening: Service {
+  let worker: CancelWorkerService
+  let listening: OneTimeSignal
+
+  func run() async throws {
+    await withGracefulShutdownHandler {
+      await listening.wait()
+    } onGracefulShutdown: {
+      listening.send()
+    }
+    try await worker.run()
   }
 }
 

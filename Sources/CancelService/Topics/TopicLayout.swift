@@ -109,6 +109,9 @@ public struct TopicsUnfit: Error, CustomStringConvertible {
   /// What is wrong.
   public var faults: [TopicFault]
 
+  /// Whether there is no more to it than topics that are missing, as they seem to be for a moment once created.
+  var mayBeYoung: Bool { faults.allSatisfy { $0.kind == .missing } }
+
   /// Every fault.
   public var description: String { faults.map(\.description).joined(separator: "; ") }
 }

@@ -20,6 +20,8 @@ public final class CancelWorkerService: Service {
   private let loop: WorkerLoop
   private let clock: SteadyClock
   private let failures: AsyncStream<any Error>
+  /// Topics that were created a moment ago are not known to every broker at once.
+  private static let topicsMayTake = Duration.seconds(5)
   /// Whether the worker does its job, and if not, why.
   public let readiness = Readiness()
 
@@ -58,7 +60,7 @@ public final class CancelWorkerService: Service {
       client: client,
       publisher: isTransactional
         ? TransactionalPublisher(producer: producer, records: records)
-        : FlushingPublisher(producer: producer, records: records),
+        : FlushingPublisher(producer: producer, records: records, logger: logger),
       notifier: notifier,
       observers: observers + [readiness],
       logger: logger,
@@ -70,7 +72,7 @@ public final class CancelWorkerService: Service {
   ///
   /// - Throws: what the worker can't go on with: a fenced producer, an unreadable ledger, topics that don't fit.
   public func run() async throws {
-    let stop = StopSignal()
+    let stop = OneTimeSignal()
     try await withGracefulShutdownHandler {
       do {
         try await work(until: stop)
@@ -100,10 +102,10 @@ public final class CancelWorkerService: Service {
     await loop.isTurning
   }
 
-  private func work(until stop: StopSignal) async throws {
+  private func work(until stop: OneTimeSignal) async throws {
     readiness.wait(for: .broker)
     try await start(stop)
-    guard !stop.isSent else { return }
+    guard !stop.isSent, !Task.isCancelled else { return }
     let handler = RebalanceHandler(
       loop: loop,
       decoder: RequestDecoder(echoedHeaderNames: setup.echoedHeaders, maximumBytes: setup.maximumRequestBytes),
@@ -131,8 +133,9 @@ public final class CancelWorkerService: Service {
   }
 
   /// Checks the topics and gets the producer ready, for as long as it takes: the broker may come later than the worker.
-  private func start(_ stop: StopSignal) async throws {
+  private func start(_ stop: OneTimeSignal) async throws {
     var failures = 0
+    let topicsAreDueAt = ContinuousClock.now + CancelWorkerService.topicsMayTake
     while !stop.isSent && !Task.isCancelled {
       do {
         if setup.checksTopics { try await TopicLayout(setup.topics).check(setup.kafka, logger: logger) }
@@ -145,6 +148,9 @@ public final class CancelWorkerService: Service {
         failures += 1
         logger.warning("the broker is not ready; trying again", metadata: ["error": "\(error)"])
         await stop.wait(atMost: min(.seconds(10), .milliseconds(250) * (1 << min(failures, 6))))
+      } catch let error as TopicsUnfit where error.mayBeYoung && ContinuousClock.now < topicsAreDueAt {
+        logger.debug("topics are missing; asking again", metadata: ["error": "\(error)"])
+        await stop.wait(atMost: .milliseconds(500))
       }
     }
   }
@@ -157,7 +163,7 @@ public final class CancelWorkerService: Service {
     }
   }
 
-  private func firstFailure(or stop: StopSignal) async -> (any Error)? {
+  private func firstFailure(or stop: OneTimeSignal) async -> (any Error)? {
     await withTaskGroup(of: (any Error)?.self) { group in
       group.addTask { await self.failures.first { _ in true } }
       group.addTask {

@@ -21,7 +21,10 @@ struct RebalanceHandler: KafkaConsumerHandler {
 
   func assigned(_ partitions: [KafkaAssignment]) {
     let positions = Dictionary(uniqueKeysWithValues: partitions.map { ($0.partition.partition, $0.startOffset) })
-    loop.eventLoop.execute { loop.assumeIsolated { $0.assigned(positions, restorer: restorer) } }
+    let number = partitions.first?.assignmentNumber ?? 0
+    loop.eventLoop.execute {
+      loop.assumeIsolated { $0.assigned(positions, assignmentNumber: number, restorer: restorer) }
+    }
   }
 
   func revoked(_ partitions: [KafkaTopicPartition]) {

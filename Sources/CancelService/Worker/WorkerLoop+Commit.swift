@@ -21,9 +21,10 @@ extension WorkerLoop {
   private func commit(at now: Timestamp) {
     guard let batch = engine.takeCommit() else { return }
     isCommitting = true
+    let group = membership
     Task {
       do {
-        try await publisher.publish(batch, consumer: consumer)
+        try await publisher.publish(batch, group: group)
         committed(batch, startedAt: now)
       } catch {
         aborted(error)

@@ -14,8 +14,8 @@ extension WorkerLoop {
 
   /// Takes `accounts` as all that are configured.
   func replaceAccounts(with accounts: Accounts) {
-    directory.replace(with: accounts)
-    engine.configure(accounts: directory.quotaKeys, at: clock.now)
+    let renewed = directory.replace(with: accounts)
+    engine.configure(accounts: directory.quotaKeys, renewed: renewed, at: clock.now)
     turn()
   }
 

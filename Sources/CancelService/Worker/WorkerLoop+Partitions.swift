@@ -6,8 +6,9 @@ extension WorkerLoop {
   /// Partitions are this worker's: their ledgers are read, then their requests are taken.
   ///
   /// - Parameter positions: the offset of each partition's next request; `nil` where the group has none yet.
-  func assigned(_ positions: [Int32: Int64?], restorer: LedgerRestorer) {
+  func assigned(_ positions: [Int32: Int64?], assignmentNumber: UInt64, restorer: LedgerRestorer) {
     guard failure == nil, !isStopping else { return }
+    self.assignmentNumber = assignmentNumber
     restoreGeneration += 1
     let generation = restoreGeneration
     let now = clock.now
@@ -33,6 +34,11 @@ extension WorkerLoop {
         fail(error)
       }
     }
+  }
+
+  /// The place in the group under which the engine's partitions were assigned.
+  var membership: GroupMembership? {
+    consumer.map { GroupMembership(consumer: $0, assignmentNumber: assignmentNumber) }
   }
 
   private func restore(
@@ -100,7 +106,7 @@ extension WorkerLoop {
     guard !positions.isEmpty else { return [:] }
     do {
       let ends = try await restorer.ends(of: positions.keys.sorted())
-      try await publisher.confirm(positions: positions, consumer: consumer)
+      try await publisher.confirm(positions: positions, group: membership)
       return ends
     } catch {
       logger.info("partitions are given up for good", metadata: ["reason": "\(error)"])

@@ -41,6 +41,7 @@ actor WorkerLoop {
   var engine: CancelEngine
   var directory: AccountDirectory
   var consumer: KafkaConsumer?
+  var assignmentNumber: UInt64 = 0
 
   var unacknowledged = 0
   var isCommitting = false

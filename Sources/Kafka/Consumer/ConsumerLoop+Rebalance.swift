@@ -47,7 +47,11 @@ extension ConsumerLoop: ClientCallbacks {
     holds.assign(partitions, backpressure: isBackpressured)
     pause(partitions, client)
     setPositions(starts)
-    handler.assigned(partitions.map { KafkaAssignment(partition: $0, startOffset: committed[$0] ?? nil) })
+    let number = assignmentNumber.load(ordering: .sequentiallyConsistent)
+    handler.assigned(
+      partitions.map {
+        KafkaAssignment(partition: $0, startOffset: committed[$0] ?? nil, assignmentNumber: number)
+      })
   }
 
   /// Tries until the group's coordinator answers, the assignment is lost, or the time is up (`nil`).
@@ -79,6 +83,8 @@ extension ConsumerLoop: ClientCallbacks {
       if rd_kafka_assignment_lost(client) != 0 { handler.lost(owned) } else { handler.revoked(owned) }
     }
     requests.withLock { $0.forget(leaving) }
+    // Before the member can join the group's next generation, which it does once this callback has returned.
+    assignmentNumber.add(1, ordering: .sequentiallyConsistent)
     holds.remove(owned)
     setPositions([:])
   }

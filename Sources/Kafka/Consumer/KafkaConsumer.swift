@@ -93,13 +93,22 @@ public final class KafkaConsumer: Sendable {
   }
 
   /// What a producer needs to move this group's position within a transaction.
-  func groupMetadata() throws -> GroupMetadata {
-    let handle = try loop.handle(for: "consumer_group_metadata")
+  /// - Parameter assignmentNumber: the assignment under which the offsets were read; `nil` for whichever there is.
+  func groupMetadata(assignmentNumber expected: UInt64?) throws -> GroupMetadata {
+    let operation = "consumer_group_metadata"
+    let handle = try loop.handle(for: operation)
     guard let pointer = rd_kafka_consumer_group_metadata(handle.pointer) else {
-      throw KafkaError(
-        code: .unknownMember, message: "the consumer is no member of its group", operation: "consumer_group_metadata")
+      throw KafkaError(code: .unknownMember, message: "the consumer is no member of its group", operation: operation)
     }
-    return GroupMetadata(pointer)
+    let metadata = GroupMetadata(pointer)
+    // The number changes before the group's generation can, so metadata of a later one never passes.
+    if let expected, expected != loop.assignmentNumber.load(ordering: .sequentiallyConsistent) {
+      var error = KafkaError(
+        code: .state, message: "partitions were given up since the offsets were read", operation: operation)
+      error.mustAbortTransaction = true
+      throw error
+    }
+    return metadata
   }
 }
 

@@ -5,11 +5,14 @@ public struct KafkaAssignment: Hashable, Sendable {
   /// The group's committed offset, stable (no transaction on it is open), which is the first that will be read; `nil`
   /// where the group has none yet: it is then read from its beginning.
   public var startOffset: Int64?
+  /// Tells the assignment that it is part of from those before and after it.
+  public var assignmentNumber: UInt64
 
   /// An assignment of a partition.
-  public init(partition: KafkaTopicPartition, startOffset: Int64?) {
+  public init(partition: KafkaTopicPartition, startOffset: Int64?, assignmentNumber: UInt64 = 0) {
     self.partition = partition
     self.startOffset = startOffset
+    self.assignmentNumber = assignmentNumber
   }
 }
 

@@ -37,15 +37,16 @@ extension KafkaProducer {
   /// - Parameters:
   ///   - offsets: for each partition the next offset to be read; may be empty.
   ///   - consumer: the group's member that read them; may be `nil` only where there are no offsets.
+  ///   - assignmentNumber: the consumer's when they were read: nothing is published where it has changed since.
   ///   - produce: writes the records. When it throws, the transaction is aborted and its error is thrown on.
   /// - Throws: `KafkaError`. With `mustAbortTransaction` the transaction has been aborted, and the same content may be
   ///   sent again (a record that is too large has to be dealt with in `produce`, or it will be so again); with `isFatal` the producer is of no use any more.
   public func transact(
-    offsets: [KafkaTopicPartition: Int64] = [:], consumer: KafkaConsumer? = nil,
+    offsets: [KafkaTopicPartition: Int64] = [:], consumer: KafkaConsumer? = nil, assignmentNumber: UInt64? = nil,
     produce: @Sendable (inout KafkaRecordSink) throws -> Void
   ) throws {
     let writer = try readyWriter()
-    let metadata = offsets.isEmpty ? nil : try groupMetadata(of: consumer)
+    let metadata = offsets.isEmpty ? nil : try groupMetadata(of: consumer, assignmentNumber)
     try attempt(writer, "begin_transaction") { rd_kafka_begin_transaction(writer.client) }
     if let metadata {
       // The offsets go first: adding partitions to a transaction whose predecessor is still being completed waits a
@@ -80,11 +81,11 @@ extension KafkaProducer {
     }
   }
 
-  private func groupMetadata(of consumer: KafkaConsumer?) throws -> GroupMetadata {
+  private func groupMetadata(of consumer: KafkaConsumer?, _ assignmentNumber: UInt64?) throws -> GroupMetadata {
     guard let consumer else {
       throw KafkaError(code: .invalidArgument, message: "offsets need the consumer", operation: "transact")
     }
-    return try consumer.groupMetadata()
+    return try consumer.groupMetadata(assignmentNumber: assignmentNumber)
   }
 
   /// Calls until it succeeds or fails for good. What fails for good leaves no open transaction behind: it is aborted

@@ -47,9 +47,9 @@ struct Oracle {
     for worker in uncommitted.keys { uncommitted[worker]?.removeAll { $0.partition == partition } }
   }
 
-  mutating func takeUncommitted(of worker: Int) -> [OrderTag] {
-    defer { uncommitted[worker] = [] }
-    return uncommitted[worker] ?? []
+  mutating func takeUncommitted(of worker: Int, in partitions: Set<Int32>) -> [OrderTag] {
+    defer { uncommitted[worker]?.removeAll { partitions.contains($0.partition) } }
+    return (uncommitted[worker] ?? []).filter { partitions.contains($0.partition) }
   }
 
   mutating func committed(_ tags: [OrderTag]) {

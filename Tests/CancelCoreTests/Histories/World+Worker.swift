@@ -101,7 +101,7 @@ extension World {
     guard let batch = workers[worker].engine?.takeCommit() else { return }
     batches += 1
     workers[worker].commit = WorkerModel.Commit(
-      batch: batch, number: batches, tags: oracle.takeUncommitted(of: worker))
+      batch: batch, number: batches, tags: oracle.takeUncommitted(of: worker, in: Set(batch.parts.map(\.partition))))
     let decided = soon(0...30)
     agenda.plan(.decide(worker: worker, life: life, batch: batches), at: decided)
     agenda.plan(.tell(worker: worker, life: life, batch: batches), at: decided + (soon(0...20) - now))

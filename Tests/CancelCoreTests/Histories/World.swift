@@ -61,6 +61,7 @@ final class World {
     var policy = CancelPolicy()
     policy.quotaCalls = [0, 3, 5].randomElement(using: &random) ?? 3
     policy.quotaWindow = .seconds(2)
+    policy.resultsPerCommit = 3
     policy.reservedForKillSwitch = Int.random(in: 0...2, using: &random)
     policy.acceptedWindow = .seconds(20)
     policy.rejectedWindow = .milliseconds(500)

@@ -57,7 +57,13 @@ struct EngineDriver {
     commit()
   }
 
-  private mutating func sendAll() {
+  /// The first account's key proves itself with another credential from now on.
+  mutating func renewCredential() {
+    engine.configure(accounts: ["a0": QuotaKey(index: 0)], renewed: [QuotaKey(index: 0)], at: now)
+  }
+
+  /// Sends what may be sent.
+  mutating func sendAll() {
     while let call = engine.nextCall(at: now, requestID: { ids.next() }) {
       sent.append(Sent(call: call, at: now))
       flights.append((now + roundTrip, call))

@@ -33,6 +33,19 @@ import Testing
     #expect(faults(nil).contains { $0.contains("kafka.bootstrapServers") })
   }
 
+  @Test(arguments: [
+    "kafka:\n  properties:\n    sasl.password: \"canary-7f3a\n  bootstrapServers: a:1\n",
+    "kafka:\n  properties: { sasl.password: canary-7f3a\n",
+    "kafka:\n  sasl: canary-7f3a: canary-7f3a\n",
+    "kafka:\n  bootstrapServers: canary-7f3a\n  bootstrapServers: canary-7f3a\n",
+    "\tcanary-7f3a: %canary-7f3a",
+  ])
+  func aMalformedFileIsToldByItsPlaceAlone(yaml: String) {
+    let faults = faults(yaml)
+    #expect(faults.count == 1)
+    #expect(faults.allSatisfy { $0.contains("line") && !$0.contains("canary") }, "\(faults)")
+  }
+
   @Test func theEnvironmentOverridesTheFile() throws {
     let yaml =
       "kafka:\n  bootstrapServers: file:1\nquota:\n  calls: 7\n  reservedForKillSwitch: 2\nprogress:\n  after: off\n"

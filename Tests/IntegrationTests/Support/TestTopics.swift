@@ -21,8 +21,9 @@ struct TestTopics {
     names.deadLetters = "\(prefix).dead-letters"
     names.progress = "\(prefix).progress"
     let admin = try KafkaAdmin(configuration: TestBroker.configuration, logger: TestBroker.logger)
+    let brokers = try await admin.describeCluster(timeout: .seconds(10)).brokers.count
     let outcomes = try await admin.createTopics(
-      TopicLayout(names).specifications(partitions: partitions, replicationFactor: 1))
+      TopicLayout(names).specifications(partitions: partitions, replicationFactor: min(3, max(1, brokers))))
     await admin.close(timeout: .seconds(5))
     for outcome in outcomes {
       if let error = outcome.error { Issue.record("topic \(outcome.name): \(error)") }

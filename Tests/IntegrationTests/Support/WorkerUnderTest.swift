@@ -38,6 +38,8 @@ final class WorkerUnderTest: Sendable {
 
   var processID: Int32 { process.processIdentifier }
 
+  var isRunning: Bool { process.isRunning }
+
   /// What `CANCEL_WORKER` names, or the binary beside the tests' own.
   static var binary: URL {
     if let path = ProcessInfo.processInfo.environment["CANCEL_WORKER"] { return URL(fileURLWithPath: path) }

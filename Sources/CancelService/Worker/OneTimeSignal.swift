@@ -1,8 +1,8 @@
 import CancelContract
 import Synchronization
 
-/// Sent once, when the worker is to stop; whoever waits for it goes on.
-final class StopSignal: Sendable {
+/// Sent once; whoever waits for it goes on, then or later.
+final class OneTimeSignal: Sendable {
   private let stream: AsyncStream<Never>
   private let continuation: AsyncStream<Never>.Continuation
   private let sent = Mutex(false)
