@@ -44,7 +44,7 @@ public enum ExitCode: Int32, Sendable, CaseIterable {
     switch error {
     case is ConfigurationError, is AccountsFileError, is TopicsUnfit, is CancelClientError: self = .configuration
     case is LedgerUnreadable: self = .data
-    case is AdminServerError: self = .unavailable
+    case is AdminServerError, is KafkaPublishError: self = .unavailable
     case let error as KafkaError: self = error.isFatal ? .software : .unavailable
     default: self = .software
     }

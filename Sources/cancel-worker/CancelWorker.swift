@@ -1,8 +1,17 @@
 import ArgumentParser
 import CancelService
+import Foundation
+
+@main
+enum Main {
+  static func main() async {
+    // A reader that has gone is told by the write that fails.
+    signal(SIGPIPE, SIG_IGN)
+    await CancelWorker.main()
+  }
+}
 
 /// The command line.
-@main
 struct CancelWorker: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "cancel-worker",

@@ -168,6 +168,28 @@ struct StopStartTests {
   }
 
   @Test(.timeLimit(.minutes(2)))
+  func aTopicThatComesLateIsWaitedForAndTheWorkerGoesOn() async throws {
+    var simulation = SimulatorConfiguration()
+    simulation.quota = 0
+    let stage = try await Stage.make(simulation: simulation, settings: ["QUOTA_CALLS": "0"])
+    let ledger = stage.topics.names.ledger + "-late"
+    let worker = try stage.worker(settings: ["TOPICS_LEDGER": ledger, "LOG_LEVEL": "debug"])
+    try await stage.waitForLog("topics are missing; asking again")
+    let admin = try KafkaAdmin(configuration: TestBroker.configuration, logger: TestBroker.logger)
+    let created = try await admin.createTopics([
+      KafkaTopicSpecification(
+        name: ledger, partitions: stage.topics.partitions, replicationFactor: 1,
+        configuration: ["cleanup.policy": "compact"])
+    ])
+    await admin.close(timeout: .seconds(5))
+    #expect(created.allSatisfy { $0.error == nil })
+    try await stage.send([(0, order(1), "routine")])
+    #expect(try await stage.results(1).map(\.outcome) == [.accepted])
+    #expect(await worker.stop() == 0)
+    await stage.clear()
+  }
+
+  @Test(.timeLimit(.minutes(2)))
   func aBrokerThatIsNotThereIsWaitedFor() async throws {
     let stage = try await Stage.make(simulation: SimulatorConfiguration())
     let port = try freePort()

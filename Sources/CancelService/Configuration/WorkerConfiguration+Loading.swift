@@ -83,15 +83,21 @@ extension WorkerConfiguration {
     values.read("request.echoHeaders", into: &request.echoHeaders, expecting: "a list of header names") { text in
       text.split(separator: ",").map { $0.trimmingCharacters(in: .whitespaces) }
     }
-    values.read("progress.after", into: &progress.after, expecting: "a duration such as 5s, or 'off'") { text in
-      text == "off" ? .some(nil) : Duration(configured: text).map { .some($0) }
+    let patience = "a duration of at least 100ms, such as 5s, or 'off'"
+    values.read("progress.after", into: &progress.after, expecting: patience) { text in
+      if text == "off" { return .some(nil) }
+      guard let after = Duration(configured: text), after >= .milliseconds(100) else { return nil }
+      return .some(after)
     }
     values.read("breaker.mode", into: &breaker.mode, from: ["failFast": .failFast, "hold": .hold])
     values.read("admin.host", into: &admin.host)
     values.read("admin.port", into: &admin.port, in: 0...65_535)
     let names = "a list of host names without ports, '.example.com' for every name below example.com"
     values.read("admin.allowedHosts", into: &admin.allowedHosts, expecting: names) { text in
-      let hosts = text.split(separator: ",").map { $0.trimmingCharacters(in: .whitespaces) }
+      let hosts = text.split(separator: ",").map { host in
+        let name = host.trimmingCharacters(in: .whitespaces).lowercased()
+        return name.hasSuffix(".") ? String(name.dropLast()) : name
+      }
       return hosts.allSatisfy(HostGuard.isName) ? hosts : nil
     }
     let levels = ["trace", "debug", "info", "notice", "warning", "error", "critical"]

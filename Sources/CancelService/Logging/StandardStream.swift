@@ -12,11 +12,11 @@ public enum StandardStream: Int32, Sendable {
   case output = 1
   case error = 2
 
-  /// Writes all of the text, or as much as there is a reader for.
+  /// Writes all of the text, or as much as there is a reader or room for.
   ///
-  /// - Returns: whether all of it was written.
+  /// - Returns: 0 where all of it was written; else the system's error number.
   @discardableResult
-  public func write(_ text: String) -> Bool {
+  public func write(_ text: String) -> Int32 {
     var text = text
     return text.withUTF8 { bytes in
       var rest = UnsafeRawBufferPointer(bytes)
@@ -29,10 +29,16 @@ public enum StandardStream: Int32, Sendable {
           let written = Glibc.write(rawValue, start, rest.count)
         #endif
         if written < 0 && errno == EINTR { continue }
-        guard written > 0 else { return false }
+        if written < 0 && errno == EAGAIN {
+          // Somebody who shares the stream made it non-blocking.
+          var room = pollfd(fd: rawValue, events: Int16(POLLOUT), revents: 0)
+          _ = poll(&room, 1, -1)
+          continue
+        }
+        guard written > 0 else { return errno }
         rest = UnsafeRawBufferPointer(rebasing: rest[written...])
       }
-      return true
+      return 0
     }
   }
 }

@@ -1,6 +1,7 @@
 import CancelAPI
 import CancelContract
 import Foundation
+import Kafka
 import Logging
 import ServiceLifecycle
 import UnixSignals
@@ -35,11 +36,11 @@ public struct WorkerProcess {
     // The group would write its services' whole values at `debug`.
     var quiet = logger
     quiet.logLevel = max(logger.logLevel, .info)
-    let listening = OneTimeSignal()
+    let listening = Completion()
     let group = ServiceGroup(
       configuration: ServiceGroupConfiguration(
         services: [
-          .init(service: surface.server(logger: logger) { listening.send() }),
+          .init(service: surface.server(logger: logger) { listening.fulfil() }),
           .init(
             service: AccountsReloader(
               source: source, initial: accounts, worker: worker, surface: surface, logger: logger)),
@@ -65,13 +66,13 @@ public struct WorkerProcess {
 /// the place of the first one in the group, and its transactional id.
 private struct WorkerOnceListening: Service {
   let worker: CancelWorkerService
-  let listening: OneTimeSignal
+  let listening: Completion
 
   func run() async throws {
     await withGracefulShutdownHandler {
-      await listening.wait()
+      _ = await listening.wait()
     } onGracefulShutdown: {
-      listening.send()
+      listening.fulfil()
     }
     try await worker.run()
   }

@@ -72,7 +72,7 @@ public final class CancelWorkerService: Service {
   ///
   /// - Throws: what the worker can't go on with: a fenced producer, an unreadable ledger, topics that don't fit.
   public func run() async throws {
-    let stop = OneTimeSignal()
+    let stop = Completion()
     try await withGracefulShutdownHandler {
       do {
         try await work(until: stop)
@@ -82,7 +82,7 @@ public final class CancelWorkerService: Service {
         throw error
       }
     } onGracefulShutdown: {
-      stop.send()
+      stop.fulfil()
     }
   }
 
@@ -102,10 +102,10 @@ public final class CancelWorkerService: Service {
     await loop.isTurning
   }
 
-  private func work(until stop: OneTimeSignal) async throws {
+  private func work(until stop: Completion) async throws {
     readiness.wait(for: .broker)
     try await start(stop)
-    guard !stop.isSent, !Task.isCancelled else { return }
+    guard !stop.isDone, !Task.isCancelled else { return }
     let handler = RebalanceHandler(
       loop: loop,
       decoder: RequestDecoder(echoedHeaderNames: setup.echoedHeaders, maximumBytes: setup.maximumRequestBytes),
@@ -133,37 +133,49 @@ public final class CancelWorkerService: Service {
   }
 
   /// Checks the topics and gets the producer ready, for as long as it takes: the broker may come later than the worker.
-  private func start(_ stop: OneTimeSignal) async throws {
+  private func start(_ stop: Completion) async throws {
     var failures = 0
     let topicsAreDueAt = ContinuousClock.now + CancelWorkerService.topicsMayTake
-    while !stop.isSent && !Task.isCancelled {
+    while !stop.isDone && !Task.isCancelled {
       do {
         if setup.checksTopics { try await TopicLayout(setup.topics).check(setup.kafka, logger: logger) }
         if setup.guarantee == .exactlyOnce {
           try await producer.initTransactions(timeout: .seconds(10))
-          try await warmUp()
+          try await warmUp(unless: stop)
         }
         return
-      } catch let error as KafkaError where (error.isRetriable || error.mustAbortTransaction) && !error.isFatal {
+      } catch let error as KafkaError where error.mayPass {
         failures += 1
         logger.warning("the broker is not ready; trying again", metadata: ["error": "\(error)"])
-        await stop.wait(atMost: min(.seconds(10), .milliseconds(250) * (1 << min(failures, 6))))
+        await stop.wait(upTo: min(.seconds(10), .milliseconds(250) * (1 << min(failures, 6))))
       } catch let error as TopicsUnfit where error.mayBeYoung && ContinuousClock.now < topicsAreDueAt {
         logger.debug("topics are missing; asking again", metadata: ["error": "\(error)"])
-        await stop.wait(atMost: .milliseconds(500))
+        await stop.wait(upTo: .milliseconds(500))
       }
     }
   }
 
   /// A producer's first transaction takes most of a second: it is spent before the first request comes.
-  private func warmUp() async throws {
-    let topic = setup.topics.ledger
-    try await producer.transact(offsets: [:], consumer: nil) { sink in
-      try sink.send(topic: topic, partition: 0, key: Array("warm-up".utf8), value: nil)
+  private func warmUp(unless stop: Completion) async throws {
+    let (topic, producer) = (setup.topics.ledger, producer)
+    let ended = Completion()
+    let warming = Task {
+      defer { ended.fulfil() }
+      try await producer.transact(offsets: [:], consumer: nil) { sink in
+        try sink.send(topic: topic, partition: 0, key: Array("warm-up".utf8), value: nil)
+      }
     }
+    // A coordinator that goes away meanwhile may hold it up for longer than a stop can wait.
+    await withTaskGroup(of: Void.self) { group in
+      group.addTask { await ended.wait() }
+      group.addTask { await stop.wait() }
+      await group.next()
+      group.cancelAll()
+    }
+    if ended.isDone { try await warming.value }
   }
 
-  private func firstFailure(or stop: OneTimeSignal) async -> (any Error)? {
+  private func firstFailure(or stop: Completion) async -> (any Error)? {
     await withTaskGroup(of: (any Error)?.self) { group in
       group.addTask { await self.failures.first { _ in true } }
       group.addTask {

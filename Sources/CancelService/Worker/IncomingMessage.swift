@@ -6,6 +6,13 @@ import Kafka
 enum IncomingMessage: Sendable {
   case request(ReceivedRequest, raw: KafkaMessage)
   case unreadable(UnreadableRequest, raw: KafkaMessage)
+
+  /// The message as it was read.
+  var raw: KafkaMessage {
+    switch self {
+    case .request(_, let raw), .unreadable(_, let raw): raw
+    }
+  }
 }
 
 extension IncomingMessage {

@@ -16,6 +16,7 @@ public final class SteadyClock: Sendable {
   private struct Anchor {
     var monotonic: Int64
     var steady: Int64
+    var told: Int64
   }
 
   private let anchor: Mutex<Anchor>
@@ -33,7 +34,8 @@ public final class SteadyClock: Sendable {
   init(monotonic: @escaping @Sendable () -> Int64, wall: @escaping @Sendable () -> Int64) {
     monotonicNow = monotonic
     wallNow = wall
-    anchor = Mutex(Anchor(monotonic: monotonic(), steady: wall()))
+    let start = wall()
+    anchor = Mutex(Anchor(monotonic: monotonic(), steady: start, told: start))
   }
 
   /// The present time; never earlier than what was told before.
@@ -41,12 +43,15 @@ public final class SteadyClock: Sendable {
     anchor.withLock { anchor in
       let monotonic = monotonicNow()
       let elapsed = monotonic - anchor.monotonic
-      let steady = anchor.steady + elapsed
-      guard elapsed >= SteadyClock.adjustEvery else { return Timestamp(microseconds: steady) }
-      let most = elapsed / 1000
-      let adjusted = steady + min(max(wallNow() - steady, -most), most)
-      anchor = Anchor(monotonic: monotonic, steady: adjusted)
-      return Timestamp(microseconds: adjusted)
+      var steady = anchor.steady + elapsed
+      if elapsed >= SteadyClock.adjustEvery {
+        let most = elapsed / 1000
+        steady += min(max(wallNow() - steady, -most), most)
+        anchor.monotonic = monotonic
+        anchor.steady = steady
+      }
+      anchor.told = max(anchor.told, steady)
+      return Timestamp(microseconds: anchor.told)
     }
   }
 

@@ -50,9 +50,7 @@ extension WorkerLoop {
     isCommitting = false
     engine.aborted()
     for observer in observers { observer.aborted(error) }
-    // Without a transaction it is the records that fail; all of the batch goes again.
-    let cause = (error as? KafkaPublishError)?.failures.first?.error ?? error as? KafkaError
-    if let cause, !cause.isFatal {
+    if goesAgain(after: error) {
       abortsInARow += 1
       // The same results go into the next transaction, a little later each time it is refused.
       let delay = Duration.milliseconds(min(1000, 10 << min(abortsInARow - 1, 7)))
@@ -60,11 +58,18 @@ extension WorkerLoop {
         "transaction aborted; its results go into the next one",
         metadata: ["error": "\(error)", "aborts_in_a_row": "\(abortsInARow)"])
       retryNotBefore = clock.now + delay
-      eventLoop.scheduleTask(in: .microseconds(delay.microseconds)) { self.assumeIsolated { $0.turn() } }
+      planWakeUp(at: clock.now)
       tellWaiters()
     } else {
       fail(error)
     }
+  }
+
+  private func goesAgain(after error: any Error) -> Bool {
+    // Without a transaction it is the records that fail, and those that did not would go out again each time.
+    if let error = error as? KafkaPublishError { return error.failures.allSatisfy(\.error.mayPass) }
+    guard let error = error as? KafkaError else { return false }
+    return !error.isFatal && !error.code.needsAnOperator
   }
 
   /// Waits until everything that is settled is published, for `timeout` at most.

@@ -120,6 +120,10 @@ extension WorkerLoop {
   }
 
   private func giveUp(_ partitions: [Int32], ledgerEnds: [Int32: Int64], lost: Bool) {
+    guard !partitions.isEmpty else {
+      acknowledge()
+      return turn()
+    }
     let now = clock.now
     for partition in partitions {
       restoring[partition] = nil

@@ -118,9 +118,11 @@ actor WorkerLoop {
     turn()
   }
 
-  private func planWakeUp(at now: Timestamp) {
+  /// Plans the next turn for when something is due.
+  func planWakeUp(at now: Timestamp) {
     var wake = engine.nextWake() ?? .distantFuture
     if commitNotBefore > now { wake = min(wake, commitNotBefore) }
+    if retryNotBefore > now, !isCommitting { wake = min(wake, retryNotBefore) }
     if gatherUntil > now, !isCommitting { wake = min(wake, gatherUntil) }
     guard wake != .distantFuture else { return }
     if let wakeUp {

@@ -28,14 +28,17 @@ extension ConsumerLoop {
 
   /// One blocking poll, then whatever is there already.
   private func gather(_ handle: ClientHandle) {
-    let room = isBackpressured ? Self.largestBatch : min(Self.largestBatch, maxOutstanding - outstanding)
+    var room = isBackpressured ? Self.largestBatch : min(Self.largestBatch, maxOutstanding - outstanding)
+    room -= batch.reduce(0) { $0 + $1.room }
     var timeout = Self.longestPoll.librdkafkaMilliseconds
-    while batch.count < room, let message = rd_kafka_consumer_poll(handle.pointer, timeout) {
+    while room > 0, let message = rd_kafka_consumer_poll(handle.pointer, timeout) {
       defer { rd_kafka_message_destroy(message) }
       timeout = 0
       if hasFailed { continue }
       if message.pointee.err == RD_KAFKA_RESP_ERR_NO_ERROR {
-        batch.append(decoder.decode(message))
+        let decoded = decoder.decode(message)
+        room -= decoded.room
+        batch.append(decoded)
       } else {
         report(message, handle)
       }
@@ -47,7 +50,7 @@ extension ConsumerLoop {
     let messages = batch
     batch = []
     batch.reserveCapacity(messages.count)
-    unacknowledged.add(messages.count, ordering: .acquiringAndReleasing)
+    unacknowledged.add(messages.reduce(0) { $0 + $1.room }, ordering: .acquiringAndReleasing)
     handler.received(messages)
   }
 

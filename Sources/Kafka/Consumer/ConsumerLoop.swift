@@ -76,9 +76,9 @@ final class ConsumerLoop: @unchecked Sendable {
     }
   }
 
-  func acknowledge(_ count: Int) {
-    let left = unacknowledged.subtract(count, ordering: .sequentiallyConsistent).newValue
-    precondition(left >= 0, "more messages were acknowledged than handed over")
+  func acknowledge(_ room: Int) {
+    let left = unacknowledged.subtract(room, ordering: .sequentiallyConsistent).newValue
+    precondition(left >= 0, "more was acknowledged than handed over")
     if left <= maxOutstanding / 2, wantsRoom.load(ordering: .sequentiallyConsistent) { request { _ in } }
   }
 

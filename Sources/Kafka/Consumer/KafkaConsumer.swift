@@ -17,7 +17,8 @@ public final class KafkaConsumer: Sendable {
   /// A consumer that has not started yet.
   /// - Parameters:
   ///   - groupInstanceID: names a static member, whose restart causes no rebalance; `nil` for a dynamic one.
-  ///   - maxOutstanding: the number of messages handed over and not acknowledged at which no more are taken.
+  ///   - maxOutstanding: the room of messages handed over and not acknowledged (`KafkaMessage.room`) at which no more
+  ///     are taken.
   public init(
     configuration: KafkaClientConfiguration, groupID: String, groupInstanceID: String?, topics: [String],
     handler: any KafkaConsumerHandler, logger: Logger, maxOutstanding: Int
@@ -57,12 +58,12 @@ public final class KafkaConsumer: Sendable {
     loop.request { $0.changes.append(.pause(Array(partitions))) }
   }
 
-  /// Says that so many of the messages handed over need no room any more.
-  public func acknowledge(_ count: Int) {
-    loop.acknowledge(count)
+  /// Says that of the messages handed over so much room is free again: the sum of their `KafkaMessage.room`.
+  public func acknowledge(_ room: Int) {
+    loop.acknowledge(room)
   }
 
-  /// The messages handed over and not acknowledged.
+  /// The room of the messages handed over and not acknowledged.
   public var outstanding: Int { loop.outstanding }
 
   /// Commits positions for the group: for each partition the next offset to be read.

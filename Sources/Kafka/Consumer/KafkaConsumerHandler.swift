@@ -19,7 +19,8 @@ public struct KafkaAssignment: Hashable, Sendable {
 /// Hears what a consumer reads and what the group decides. Every method is called on the consumer's own thread, one at
 /// a time, and holds up everything else on it while it runs.
 public protocol KafkaConsumerHandler: Sendable {
-  /// Messages, in order within each partition. Each has to be acknowledged once, whatever becomes of its partition.
+  /// Messages, in order within each partition. The room of each has to be acknowledged once, whatever becomes of its
+  /// partition.
   func received(_ messages: [KafkaMessage])
   /// Partitions were given to this member. They are held: nothing comes from them until `KafkaConsumer.resume`.
   func assigned(_ partitions: [KafkaAssignment])

@@ -108,4 +108,14 @@ extension KafkaError.Code {
     RD_KAFKA_RESP_ERR_TRANSACTIONAL_ID_AUTHORIZATION_FAILED)
   /// The operation on the cluster was refused.
   public static let clusterAuthorizationFailed = Self(RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED)
+
+  /// Whether somebody has to do something before the same attempt can succeed: grant access, or allow larger records.
+  public var needsAnOperator: Bool {
+    switch self {
+    case .topicAuthorizationFailed, .groupAuthorizationFailed, .transactionalIDAuthorizationFailed,
+      .clusterAuthorizationFailed, .messageTooLarge:
+      true
+    default: false
+    }
+  }
 }

@@ -32,6 +32,9 @@ public struct KafkaError: Error, Sendable, CustomStringConvertible {
     self.cause = cause
   }
 
+  /// Whether the same may succeed when it is tried again, without anybody's doing.
+  public var mayPass: Bool { !isFatal && !code.needsAnOperator && (isRetriable || mustAbortTransaction) }
+
   /// One line: the operation, the message, the code's name, and what the error demands.
   public var description: String {
     var line = "\(operation): \(message) (\(code))"

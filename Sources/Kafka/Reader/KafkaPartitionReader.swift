@@ -10,6 +10,7 @@ public enum KafkaPartitionReader {
   /// not yet marked there, reading waits for the mark, so that nothing it commits is missed. A caller that restores
   /// state for a group fetches the group's stable offsets first.
   /// - Parameters:
+  ///   - timeout: how long nothing may come while an end is not reached.
   ///   - offsets: the partitions to read, each with its first offset; one before the log's start means its start.
   ///   - onBatch: called on the reader's thread with committed records in order by partition. When it throws, reading
   ///     stops and its error is thrown on.
@@ -18,11 +19,11 @@ public enum KafkaPartitionReader {
   ///   that was read before. `CancellationError` when the task is cancelled.
   public static func readToEnd(
     configuration: KafkaClientConfiguration, topic: String, from offsets: [Int32: Int64], logger: Logger,
-    timeout: Duration = .seconds(120), onBatch: @escaping @Sendable ([KafkaMessage]) throws -> Void
+    timeout: Duration = .seconds(60), onBatch: @escaping @Sendable ([KafkaMessage]) throws -> Void
   ) async throws -> [Int32: Int64] {
     guard !offsets.isEmpty else { return [:] }
     let reading = ReadToEnd(
-      configuration: configuration, topic: topic, offsets: offsets, logger: logger, deadline: .now + timeout,
+      configuration: configuration, topic: topic, offsets: offsets, logger: logger, timeout: timeout,
       onBatch: onBatch)
     return try await BlockingTask.run(name: "kafka-reader") { isCancelled in
       try reading.run(isCancelled)
@@ -38,7 +39,7 @@ public enum KafkaPartitionReader {
   ) async throws -> [Int32: Int64] {
     let reading = ReadToEnd(
       configuration: configuration, topic: topic, offsets: Dictionary(uniqueKeysWithValues: partitions.map { ($0, 0) }),
-      logger: logger, deadline: .now + timeout, onBatch: { _ in })
+      logger: logger, timeout: timeout, onBatch: { _ in })
     return try await BlockingTask.run(name: "kafka-watermarks") { isCancelled in
       try reading.watermarks(LastClientError(), isCancelled).mapValues(\.high)
     }
@@ -51,7 +52,7 @@ private struct ReadToEnd: Sendable {
   let topic: String
   let offsets: [Int32: Int64]
   let logger: Logger
-  let deadline: ContinuousClock.Instant
+  let timeout: Duration
   let onBatch: @Sendable ([KafkaMessage]) throws -> Void
 
   /// One is fetched while another is taken; more would only hold more memory, for all is taken by one thread.
@@ -82,6 +83,7 @@ private struct ReadToEnd: Sendable {
     let consumer = try SimpleConsumer(
       configuration, topic: topic, settings: .readToEnd, callbacks: errors, logger: logger, destroyed: Completion())
     var waiting = unread.keys.sorted()
+    var deadline = ContinuousClock.now + timeout
     while !unread.isEmpty {
       while let partition = waiting.first, unread.count - waiting.count < Self.partitionsAtATime {
         try consumer.start(partition, at: max(offsets[partition] ?? 0, bounds[partition]?.low ?? 0))
@@ -93,13 +95,14 @@ private struct ReadToEnd: Sendable {
           code: .timedOut, message: "the ends of \(unread.keys.sorted()) were not reached in time",
           operation: "read \(topic)", isRetriable: true)
       }
-      try step(consumer, &unread)
+      if try step(consumer, &unread) { deadline = .now + timeout }
     }
     return bounds.mapValues(\.high)
   }
 
   /// Goes by position: control records and compaction leave holes, so that counting would never arrive.
-  private func step(_ consumer: SimpleConsumer, _ unread: inout [Int32: Int64]) throws {
+  /// - Returns: whether anything came.
+  private func step(_ consumer: SimpleConsumer, _ unread: inout [Int32: Int64]) throws -> Bool {
     let ends = unread
     let event = try consumer.poll(.milliseconds(20)) { partition, offset in offset < ends[partition] ?? 0 }
     if case .messages(let messages, let reached) = event {
@@ -114,6 +117,8 @@ private struct ReadToEnd: Sendable {
       unread[partition] = nil
       consumer.stop(partition)
     }
+    if case .messages = event { return true }
+    return unread.count < ends.count
   }
 
   /// Asked for without isolation, by a client of its own: a client's isolation holds for its watermarks too.
@@ -122,6 +127,7 @@ private struct ReadToEnd: Sendable {
   ) throws -> [Int32: KafkaWatermarks] {
     let handle = try ClientHandle(
       .reader, configuration, settings: .reader(.readUncommitted), callbacks: errors, logger: logger)
+    let deadline = ContinuousClock.now + timeout
     var bounds: [Int32: KafkaWatermarks] = [:]
     for partition in offsets.keys {
       bounds[partition] = try handle.watermarks(

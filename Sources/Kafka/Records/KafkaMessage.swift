@@ -29,6 +29,14 @@ public struct KafkaMessage: Sendable {
     self.headers = headers
   }
 
+  /// How much room it takes of what a consumer may have handed over: 1, and 1 more for every 4 KiB that it holds.
+  public var room: Int {
+    let bytes = headers.reduce((key?.count ?? 0) + (value?.count ?? 0)) {
+      $0 + $1.name.utf8.count + ($1.value?.count ?? 0)
+    }
+    return 1 + bytes / 4096
+  }
+
   /// The partition as a key for collections.
   public var topicPartition: KafkaTopicPartition { KafkaTopicPartition(topic: topic, partition: partition) }
 }

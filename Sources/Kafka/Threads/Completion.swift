@@ -1,7 +1,7 @@
 import Synchronization
 
 /// Something that happens once, and that tasks can wait for with a bound.
-final class Completion: Sendable {
+package final class Completion: Sendable {
   private struct State {
     var isDone = false
     var nextID = 0
@@ -10,8 +10,11 @@ final class Completion: Sendable {
 
   private let state = Mutex(State())
 
+  /// One that has not happened yet.
+  package init() {}
+
   /// It happened: all who wait go on.
-  func fulfil() {
+  package func fulfil() {
     let waiters = state.withLock { state in
       state.isDone = true
       let waiters = state.waiters
@@ -21,10 +24,12 @@ final class Completion: Sendable {
     for waiter in waiters.values { waiter.resume(returning: true) }
   }
 
-  var isDone: Bool { state.withLock { $0.isDone } }
+  /// Whether it happened.
+  package var isDone: Bool { state.withLock { $0.isDone } }
 
   /// Waits until it happened (true), or until the time is up or the task is cancelled (false).
-  func wait(upTo limit: Duration) async -> Bool {
+  @discardableResult
+  package func wait(upTo limit: Duration) async -> Bool {
     await withTaskGroup(of: Bool.self) { group in
       group.addTask { await self.wait() }
       group.addTask {
@@ -37,7 +42,9 @@ final class Completion: Sendable {
     }
   }
 
-  private func wait() async -> Bool {
+  /// Waits until it happened (true), or until the task is cancelled (false).
+  @discardableResult
+  package func wait() async -> Bool {
     let id = state.withLock { state in
       state.nextID += 1
       return state.nextID

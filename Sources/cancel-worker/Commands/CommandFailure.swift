@@ -26,7 +26,12 @@ enum StandardError {
 /// Standard output, for data.
 enum StandardOutput {
   static func write(_ text: String) {
+    let error = StandardStream.output.write(text)
+    guard error != 0 else { return }
     // As a process does that a broken pipe ends: nobody reads what would follow.
-    if !StandardStream.output.write(text) { _exit(128 + SIGPIPE) }
+    if error == EPIPE { _exit(128 + SIGPIPE) }
+    let reason = String(cString: strerror(error))
+    StandardError.write("cancel-worker: standard output can't be written: \(reason)\n")
+    _exit(CancelService.ExitCode.software.rawValue)
   }
 }

@@ -74,7 +74,7 @@ struct RequestCommand: AsyncParsableCommand {
         throw CommandFailure(code: .unavailable, message: "\(missing) results did not come within \(timeout)").exit
       }
       if accepted < requests.count { throw ArgumentParser.ExitCode(CancelService.ExitCode.notAccepted.rawValue) }
-    } catch let error as KafkaError {
+    } catch let error where error is KafkaError || error is KafkaPublishError {
       throw CommandFailure(code: CancelService.ExitCode(for: error), error).exit
     }
   }

@@ -28,12 +28,13 @@ struct RawClient {
     }
   }
 
-  /// Sends one request and gives back all that comes, until the server closes or `enough` says so.
+  /// Sends one request and gives back all that comes, until the server closes, be it before all is sent, or `enough`
+  /// says so.
   static func ask(
     port: Int, _ request: String, until enough: @escaping @Sendable (String) -> Bool = { _ in false }
   ) async throws -> String {
     try await with(port: port) { reader, writer in
-      try await writer.write(ByteBuffer(string: request))
+      try? await writer.write(ByteBuffer(string: request))
       return try await reader.read(until: enough)
     }
   }
