@@ -12,6 +12,5 @@ cd "$(dirname "$0")/.."
 Deploy/install-librdkafka.sh
 source Tests/broker.sh
 start_broker
-swift build -c release --product cancel-worker
-swift build -c release --product cancel-worker-bench
-"$(swift build -c release --show-bin-path)/cancel-worker-bench" "$@"
+Deploy/build.sh cancel-worker >/dev/null
+"$(Deploy/build.sh cancel-worker-bench)" "$@"

@@ -32,8 +32,8 @@ chaos)
   swift test --skip-build --filter ChaosTests "$@"
   ;;
 soak)
-  swift build -c release --product cancel-worker
-  export SOAK_MINUTES="${2:-20}" CANCEL_WORKER="$PWD/.build/release/cancel-worker"
+  CANCEL_WORKER=$(Deploy/build.sh)
+  export CANCEL_WORKER SOAK_MINUTES="${2:-20}"
   swift test --skip-build --filter SoakTests
   ;;
 "")

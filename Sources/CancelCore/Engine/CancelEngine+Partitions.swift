@@ -2,7 +2,7 @@ import CancelContract
 
 extension CancelEngine {
   /// Partitions that are owned, whether restored or not.
-  public var ownedPartitions: [Int32] { partitions.keys.sorted() }
+  public var ownedPartitions: [Int32] { partitions.numbers }
 
   /// Whether a partition is owned and its ledger read.
   public func isActive(_ number: Int32) -> Bool {
@@ -38,7 +38,7 @@ extension CancelEngine {
     let given = Set(numbers.filter { partitions[$0] != nil })
     guard !given.isEmpty else { return }
     for slot in orders.slots(where: { given.contains($0.ref.partition) }) { _ = takeOut(slot) }
-    for number in given { partitions.removeValue(forKey: number) }
+    for number in given { partitions[number] = nil }
     commitList.removeAll { given.contains($0) }
     results.removeAll { given.contains($0.source.partition) }
     refused.removeAll { given.contains($0.source.partition) }

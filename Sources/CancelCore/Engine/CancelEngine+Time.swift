@@ -3,9 +3,10 @@ import CancelContract
 extension CancelEngine {
   /// When `advance(to:)` is to be called next, if nothing else happens before; `nil` for never.
   ///
-  /// It may turn out that nothing was due.
-  public func nextWake() -> Timestamp? {
+  /// It may turn out that nothing was due. Timers of orders that are answered are dropped on the way.
+  public mutating func nextWake() -> Timestamp? {
     var wake = Timestamp.distantFuture
+    while let timer = orderTimers.first, !isStanding(timer) { orderTimers.popFirst() }
     if let timer = orderTimers.first { wake = min(wake, timer.at) }
     if let timer = keyTimers.first { wake = min(wake, timer.at) }
     if let timer = endingTimers.first { wake = min(wake, max(timer.at, endingsSweptAt + CancelEngine.endingSweep)) }
@@ -42,6 +43,10 @@ extension CancelEngine {
     orderTimers.keep { orders.contains($0.slot) && orders[$0.slot].timerAt == $0.at }
   }
 
+  private func isStanding(_ timer: OrderTimer) -> Bool {
+    orders.contains(timer.slot) && orders[timer.slot].timerAt == timer.at
+  }
+
   /// Looks at an order when its next deadline or attempt is due.
   mutating func renewTimer(_ slot: OrderSlot) {
     guard orders.contains(slot) else { return }
@@ -61,7 +66,7 @@ extension CancelEngine {
 
   private mutating func fire(_ timer: OrderTimer, at now: Timestamp) {
     let slot = timer.slot
-    guard orders.contains(slot), orders[slot].timerAt == timer.at else { return }
+    guard isStanding(timer) else { return }
     orders[slot].timerAt = .distantFuture
     expireRequests(of: slot, at: now)
     guard orders.contains(slot) else { return }

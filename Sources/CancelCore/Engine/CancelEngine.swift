@@ -13,7 +13,7 @@ public struct CancelEngine: Sendable {
 
   var accounts: AccountTable
   var random: SplitMix64
-  var partitions: [Int32: PartitionLedger] = [:]
+  var partitions = OwnedPartitions()
   var orders = OpenOrders()
   var keys: [KeyState] = []
   var apiGate = OutageGate(threshold: 8, keysNeeded: 3)
@@ -60,7 +60,9 @@ public struct CancelEngine: Sendable {
 
   /// Orders whose outcome is remembered.
   public var rememberedOrders: Int {
-    partitions.values.reduce(0) { $0 + ($1.phase == .restoring ? 0 : $1.settled) }
+    partitions.numbers.reduce(0) { sum, number in
+      partitions[number]?.phase == .restoring ? sum : sum + (partitions[number]?.settled ?? 0)
+    }
   }
 
   /// Calls that are in flight.

@@ -27,7 +27,7 @@ extension CancelEngine {
     else { return nil }
     var parked = ParkedPartition(number: number, ledger: partition, open: [])
     for slot in orders.slots(where: { $0.ref.partition == number }) { parked.open.append(takeOut(slot)) }
-    partitions.removeValue(forKey: number)
+    partitions[number] = nil
     notices.removeAll { $0.received.source.partition == number }
     return parked
   }

@@ -39,11 +39,12 @@ extension CancelEngine {
       }
     }
     check(openRequests == requests && openOrders == count)
-    let settled = partitions.values.filter { $0.phase != .restoring }.flatMap(\.orders.values).filter { state in
+    let owned = partitions.numbers.compactMap { partitions[$0] }
+    let settled = owned.filter { $0.phase != .restoring }.flatMap(\.orders.values).filter { state in
       if case .remembered(let record) = state { record.isSettled } else { false }
     }
     check(rememberedOrders == settled.count)
-    for (number, partition) in partitions { check(partition.inFlight == inFlight[number] ?? 0) }
+    for number in partitions.numbers { check(partitions[number]?.inFlight == inFlight[number] ?? 0) }
     check(apiGate.inFlight == flights.count && flights.count <= policy.maxInFlight)
     for index in keys.indices {
       let key = QuotaKey(index: index)

@@ -79,7 +79,7 @@ extension World {
     let end = now + policy.acceptedWindow + .seconds(120)
     while now < end, agenda.first.map({ $0 < end }) ?? false { try step() }
     for worker in workers {
-      guard let engine = worker.engine else { continue }
+      guard var engine = worker.engine else { continue }
       let left = engine.ownedPartitions.flatMap { engine.orders(of: $0).map { "\($0.key): \($0.value)" } }
       check(left.isEmpty, "something is remembered for ever: \(left) at \(now)")
       check(engine.orders.count == 0 && !engine.hasSomethingToCommit)

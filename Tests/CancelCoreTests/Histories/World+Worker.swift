@@ -46,9 +46,8 @@ extension World {
     while let call = workers[worker].engine?.nextCall(at: now, requestID: { ids.next() }) { send(call, worker) }
     for notice in workers[worker].engine?.takeWaitNotices() ?? [] { oracle.noticed(notice, policy, at: now) }
     commit(worker)
-    guard let engine = workers[worker].engine else { return }
-    engine.verify(at: now)
-    if let wake = engine.nextWake() {
+    workers[worker].engine?.verify(at: now)
+    if let wake = workers[worker].engine?.nextWake() {
       check(wake > now, "an overdue wake-up is left")
       if workers[worker].plannedWake.map({ wake < $0 || $0 <= now }) ?? true {
         workers[worker].plannedWake = wake
