@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Builds a product for production and prints where it lies: in release mode, optimised across modules, with Swift's own
-# libraries linked in. That takes a quarter less of the processor per request than a plain release build, and ten
+# libraries linked in. That takes a tenth less of the processor per request than a plain release build, and ten
 # minutes the first time.
 #
 #   Deploy/build.sh                          the worker
