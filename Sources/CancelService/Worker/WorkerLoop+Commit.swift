@@ -50,8 +50,8 @@ extension WorkerLoop {
     isCommitting = false
     engine.aborted()
     for observer in observers { observer.aborted(error) }
+    abortsInARow += 1
     if goesAgain(after: error) {
-      abortsInARow += 1
       // The same results go into the next transaction, a little later each time it is refused.
       let delay = Duration.milliseconds(min(1000, 10 << min(abortsInARow - 1, 7)))
       logger.warning(
@@ -65,11 +65,17 @@ extension WorkerLoop {
     }
   }
 
+  /// What seems to need an operator is believed only after a few seconds of it. It must not go on for ever: without a
+  /// transaction the records of the batch that don't fail are published again each time.
   private func goesAgain(after error: any Error) -> Bool {
-    // Without a transaction it is the records that fail, and those that did not would go out again each time.
-    if let error = error as? KafkaPublishError { return error.failures.allSatisfy(\.error.mayPass) }
-    guard let error = error as? KafkaError else { return false }
-    return !error.isFatal && !error.code.needsAnOperator
+    switch error {
+    case let error as KafkaPublishError:
+      error.failures.allSatisfy(\.error.mayPass)
+        || abortsInARow < settings.abortsByRefusal && !error.failures.contains(where: \.error.isFatal)
+    case let error as KafkaError:
+      !error.isFatal && (!error.code.needsAnOperator || abortsInARow < settings.abortsByRefusal)
+    default: false
+    }
   }
 
   /// Waits until everything that is settled is published, for `timeout` at most.

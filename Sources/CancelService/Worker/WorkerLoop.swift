@@ -23,6 +23,8 @@ actor WorkerLoop {
     /// larger transactions leave more of the processor to calls; at a few hundred results a second nothing waits.
     var gatheringPerResult: Duration = .microseconds(250)
     var longestGathering: Duration = .milliseconds(50)
+    /// After so many aborts in a row, about three seconds, a refusal that only an operator can lift ends the worker.
+    var abortsByRefusal = 10
   }
 
   nonisolated let eventLoop: any EventLoop

@@ -72,6 +72,28 @@ import Testing
     await stage.clear()
   }
 
+  @Test(
+    .timeLimit(.minutes(1)),
+    arguments: [
+      (.exactlyOnce, .addPartitionsToTransaction, .topicAuthorizationFailed),
+      (.exactlyOnce, .produce, .messageTooLarge), (.atLeastOnce, .produce, .topicAuthorizationFailed),
+    ] as [(WorkerSetup.DeliveryGuarantee, KafkaMockCluster.RequestKind, KafkaError.Code)])
+  func aRefusalThatStaysEndsTheWorker(
+    guarantee: WorkerSetup.DeliveryGuarantee, step: KafkaMockCluster.RequestKind, code: KafkaError.Code
+  ) async throws {
+    let stage = try await EmbeddedStage(delay: .milliseconds(100))
+    let worker = try stage.worker("worker", guarantee: guarantee)
+    try await stage.send(1..<51)
+    await stage.events.wait { $0.answered == 50 }
+    try await stage.send(51..<61)
+    stage.cluster.pushRequestErrors(step, Array(repeating: code, count: 1000))
+    let failure = try #require(await worker.failure())
+    #expect("\(failure)".contains("\(code)"))
+    #expect(ExitCode(for: failure) == .unavailable)
+    #expect(stage.events.state.answered == 50)
+    await stage.clear()
+  }
+
   @Test(.timeLimit(.minutes(1)))
   func withoutTransactionsWhatWasNotDeliveredGoesAgain() async throws {
     let stage = try await EmbeddedStage(delay: .milliseconds(100))
