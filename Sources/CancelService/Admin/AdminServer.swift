@@ -17,7 +17,7 @@ import ServiceLifecycle
 /// | `/livez` | 200 while the process's own loops turn; asks neither broker nor API |
 /// | `/readyz` | 200 while the worker is ready; else 503 and why |
 ///
-/// It has a thread of its own. Connections, headers, bodies and the time that a client may take are bounded, so nobody
+/// Its threads are not the worker's. Connections, headers, bodies and the time that a client may take are bounded, so nobody
 /// who reaches the port can hold the worker up.
 public struct AdminServer: Service {
   private let configuration: AdminConfiguration
@@ -40,17 +40,8 @@ public struct AdminServer: Service {
   ///
   /// - Throws: ``AdminServerError`` where the port can't be had.
   public func run() async throws {
-    let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
-    do {
-      try await serve(on: group)
-    } catch {
-      try? await group.shutdownGracefully()
-      throw error
-    }
-    try? await group.shutdownGracefully()
-  }
-
-  private func serve(on group: MultiThreadedEventLoopGroup) async throws {
+    // The process's own group, which never ends: what a closing connection still has to say finds its loop.
+    let group = MultiThreadedEventLoopGroup.singleton
     let responder = AdminResponder(
       configuration: configuration, sources: sources, eventLoop: group.next(), logger: logger)
     var quiet = logger

@@ -67,7 +67,13 @@ public struct OperatorSurface: Sendable {
       sources: AdminSources(
         initialSnapshot: initial,
         snapshot: { [worker, initial] in
-          await worker.get()?.snapshot(startedAt: initial.startedAt) ?? initial
+          guard let worker = worker.get() else { return initial }
+          if let snapshot = await worker.snapshot(startedAt: initial.startedAt) { return snapshot }
+          var ended = initial
+          ended.takenAt = SteadyClock().now
+          ended.state = .stopping
+          ended.notReady = [.init(Readiness.Missing.stop.rawValue, Readiness.Missing.stop.sentence)]
+          return ended
         },
         heartbeat: { [worker] in await worker.get()?.heartbeat() ?? true },
         registry: registry,

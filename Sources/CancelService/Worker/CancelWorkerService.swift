@@ -20,6 +20,8 @@ public final class CancelWorkerService: Service {
   private let loop: WorkerLoop
   private let clock: SteadyClock
   private let failures: AsyncStream<any Error>
+  /// Before those who ask the loop: they come from elsewhere, and it ends.
+  private let entrance = Entrance()
   /// Topics that were created a moment ago are not known to every broker at once.
   private static let topicsMayTake = Duration.seconds(5)
   /// Whether the worker does its job, and if not, why.
@@ -88,18 +90,20 @@ public final class CancelWorkerService: Service {
 
   /// Takes `accounts` as all that are configured; requests that wait for one that is gone are answered `failed`.
   public func replaceAccounts(with accounts: Accounts) async {
-    await loop.replaceAccounts(with: accounts)
+    await entrance.pass { await loop.replaceAccounts(with: accounts) }
   }
 
-  /// The worker as it is now.
-  func snapshot(startedAt: Timestamp) async -> WorkerSnapshot {
-    await loop.snapshot(
-      startedAt: startedAt, instance: setup.instanceID, version: setup.version, missing: readiness.missing)
+  /// The worker as it is now; `nil` once it has ended.
+  func snapshot(startedAt: Timestamp) async -> WorkerSnapshot? {
+    await entrance.pass {
+      await loop.snapshot(
+        startedAt: startedAt, instance: setup.instanceID, version: setup.version, missing: readiness.missing)
+    }
   }
 
   /// Whether the worker's loop turns: it answers.
   func heartbeat() async -> Bool {
-    await loop.isTurning
+    await entrance.pass { await loop.isTurning } ?? false
   }
 
   private func work(until stop: Completion) async throws {
@@ -189,6 +193,7 @@ public final class CancelWorkerService: Service {
   }
 
   private func close() async {
+    await entrance.close()
     await producer.close(timeout: .seconds(5))
     await client.shutdown()
     try? await group.shutdownGracefully()

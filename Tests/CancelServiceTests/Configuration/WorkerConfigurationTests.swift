@@ -46,6 +46,11 @@ import Testing
     #expect(faults.allSatisfy { $0.contains("line") && !$0.contains("canary") }, "\(faults)")
   }
 
+  @Test(arguments: ["0s", "99ms", "soon"]) func progressTakesAWhile(after: String) {
+    let faults = faults(nil, ["KAFKA_BOOTSTRAP_SERVERS": "b:1", "PROGRESS_AFTER": after])
+    #expect(faults.count == 1 && faults[0].contains("progress.after") && faults[0].contains("100ms"), "\(faults)")
+  }
+
   @Test func theEnvironmentOverridesTheFile() throws {
     let yaml =
       "kafka:\n  bootstrapServers: file:1\nquota:\n  calls: 7\n  reservedForKillSwitch: 2\nprogress:\n  after: off\n"
@@ -98,6 +103,9 @@ import Testing
   @Test func theAdminPortsNamesAreRead() throws {
     let environment = ["KAFKA_BOOTSTRAP_SERVERS": "b:1", "ADMIN_ALLOWED_HOSTS": "ops.example.com, .desk.example"]
     #expect(try load(nil, environment).admin.allowedHosts == ["ops.example.com", ".desk.example"])
+    let written = "admin: { allowedHosts: \"Ops.Example.com., .Desk.Example\" }"
+    #expect(
+      try load(written, ["KAFKA_BOOTSTRAP_SERVERS": "b:1"]).admin.allowedHosts == ["ops.example.com", ".desk.example"])
     let listed = "admin: { allowedHosts: [a.example, .b.example] }"
     #expect(try load(listed, ["KAFKA_BOOTSTRAP_SERVERS": "b:1"]).admin.allowedHosts == ["a.example", ".b.example"])
   }
