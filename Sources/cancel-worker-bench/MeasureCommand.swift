@@ -6,8 +6,8 @@ struct MeasureCommand: AsyncParsableCommand {
     commandName: "measure",
     abstract: "Prints a table of figures, each with its floor from the same run.",
     discussion: """
-      Needs a broker at KAFKA_BOOTSTRAP. Parts: floors, throughput, latency, idle, restore, kill-switch, partitions, \
-      accounts, ledgers.
+      Needs a broker at KAFKA_BOOTSTRAP. Parts: floors, throughput, latency, allocations, idle, restore, kill-switch, \
+      partitions, accounts, ledgers.
       """
   )
 

@@ -20,7 +20,7 @@ extension CancelEngine {
       counts.lateAnswers += 1
       return false
     }
-    partitions[orders[slot].ref.partition]?.inFlight -= 1
+    partitions[orders[slot].ref.partition].inFlight -= 1
     note(answer, of: flight, at: now)
     switch answer.kind {
     case .accepted, .rejected:
@@ -90,7 +90,7 @@ extension CancelEngine {
   /// Has an order wait for another call: at once, or after a delay.
   private mutating func goOn(_ slot: OrderSlot, at now: Timestamp, backingOff: Bool) {
     let ref = orders[slot].ref
-    guard partitions[ref.partition]?.phase == .active else {
+    guard partitions[ref.partition].phase == .active else {
       orders[slot].stage = .held
       return
     }

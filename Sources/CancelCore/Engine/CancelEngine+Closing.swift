@@ -36,7 +36,7 @@ extension CancelEngine {
     openOrders -= 1
     let held = (order.earlierSends + order.sends).holding(window: policy.quotaWindow, at: now)
     if held.isEmpty {
-      partitions[order.ref.partition]?.set(order.ref.key, nil)
+      partitions[order.ref.partition].set(order.ref.key, nil)
     } else {
       remember(RememberedRecord(calls: held), of: order.ref, at: now)
     }
@@ -45,7 +45,7 @@ extension CancelEngine {
 
   /// Keeps the memory of an order that is no longer open.
   mutating func remember(_ record: RememberedRecord, of ref: OrderRef, at now: Timestamp) {
-    partitions[ref.partition]?.set(ref.key, .remembered(record))
+    partitions[ref.partition].set(ref.key, .remembered(record))
     planEnding(ref, record, at: now)
   }
 

@@ -58,15 +58,15 @@ extension CancelEngine {
   public mutating func aborted() {
     guard let batch = committing else { preconditionFailure("Only a batch under way can be aborted.") }
     committing = nil
-    let owned = batch.parts.filter { partitions[$0.partition]?.epoch == $0.epoch }
+    let owned = batch.parts.filter { partitions[$0.partition].epoch == $0.epoch }
     let numbers = Set(owned.map(\.partition))
     results = batch.results.filter { numbers.contains($0.source.partition) } + results
     refused = batch.refused.filter { numbers.contains($0.source.partition) } + refused
     for part in owned {
       joinCommitList(part.partition)
-      partitions[part.partition]?.extraRecords.merge(part.extraRecords) { $0.union($1) }
+      partitions[part.partition].extraRecords.merge(part.extraRecords) { $0.union($1) }
       for key in part.changed {
-        if case .open(let slot)? = partitions[part.partition]?.orders[key] {
+        if case .open(let slot)? = partitions[part.partition].orders[key] {
           orders[slot].pieces?.markAllChanged()
           markChanged(slot)
         } else {
@@ -85,27 +85,27 @@ extension CancelEngine {
 
   /// The record of an order is to be written.
   mutating func markChanged(_ ref: OrderRef) {
-    partitions[ref.partition]?.changed.append(ref.key)
+    partitions[ref.partition].changed.append(ref.key)
     joinCommitList(ref.partition)
   }
 
   mutating func joinCommitList(_ number: Int32) {
-    guard partitions[number]?.isInCommitList == false else { return }
-    partitions[number]?.isInCommitList = true
+    guard !partitions[number].isInCommitList else { return }
+    partitions[number].isInCommitList = true
     commitList.append(number)
   }
 
   private mutating func takeChanges(of number: Int32, into batch: inout CommitBatch) {
-    guard let epoch = partitions[number]?.epoch, let changed = partitions[number]?.takeChanged() else { return }
-    batch.positions[number] = partitions[number]?.position
-    var part = CommitBatch.Part(partition: number, epoch: epoch, changed: changed)
+    let changed = partitions[number].takeChanged()
+    batch.positions[number] = partitions[number].position
+    var part = CommitBatch.Part(partition: number, epoch: partitions[number].epoch, changed: changed)
     for key in changed { write(OrderRef(key: key, partition: number), into: &batch, &part) }
     batch.parts.append(part)
   }
 
   private mutating func write(_ ref: OrderRef, into batch: inout CommitBatch, _ part: inout CommitBatch.Part) {
     var extraNumbers: Set<Int> = []
-    switch partitions[ref.partition]?.orders[ref.key] {
+    switch partitions[ref.partition].orders[ref.key] {
     case .open(let slot):
       // An order that stands twice among those that changed is written once.
       guard orders[slot].isChanged else { return }
@@ -119,10 +119,10 @@ extension CancelEngine {
     case .remembered(let record): write(record.bytes, ref, into: &batch)
     case nil: write(nil, ref, into: &batch)
     }
-    let earlier = partitions[ref.partition]?.extraRecords[ref.key] ?? []
+    let earlier = partitions[ref.partition].extraRecords[ref.key] ?? []
     guard !(earlier.isEmpty && extraNumbers.isEmpty) else { return }
     for number in earlier.subtracting(extraNumbers).sorted() { write(nil, ref, piece: number, into: &batch) }
-    partitions[ref.partition]?.extraRecords[ref.key] = extraNumbers.isEmpty ? nil : extraNumbers
+    partitions[ref.partition].extraRecords[ref.key] = extraNumbers.isEmpty ? nil : extraNumbers
     part.extraRecords[ref.key, default: []].formUnion(earlier)
   }
 

@@ -84,7 +84,7 @@ extension CancelEngine {
     let sendIndex = orders[slot].addSend(
       Send(requestID: requestID, sentAt: now, holdsSlot: policy.quotaCalls > 0))
     flights[id] = Flight(order: slot, key: key, slot: quotaSlot, isProbe: isProbe, sendIndex: sendIndex)
-    partitions[orders[slot].ref.partition]?.inFlight += 1
+    partitions[orders[slot].ref.partition].inFlight += 1
     markChanged(slot)
     counts.calls += 1
     joinLineIfWaiting(key)

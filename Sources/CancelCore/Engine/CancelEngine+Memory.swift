@@ -9,10 +9,8 @@ extension CancelEngine {
   /// Plans a look at a memory when it ends.
   mutating func planEnding(_ ref: OrderRef, _ record: RememberedRecord, at now: Timestamp) {
     let end = record.end(window: policy.quotaWindow)
-    guard let epoch = partitions[ref.partition]?.epoch,
-      let at = partitions[ref.partition]?.plan(ref.key, end: end, at: now)
-    else { return }
-    endingTimers.insert(EndingTimer(at: at, partition: ref.partition, epoch: epoch))
+    guard let at = partitions[ref.partition].plan(ref.key, end: end, at: now) else { return }
+    endingTimers.insert(EndingTimer(at: at, partition: ref.partition, epoch: partitions[ref.partition].epoch))
   }
 
   /// Forgets what is remembered no longer, and has its ledger record deleted.
@@ -23,14 +21,14 @@ extension CancelEngine {
     endingsSweptAt = now
     var rest = CancelEngine.endingsPerSweep
     while rest > 0, let timer = endingTimers.first, timer.at <= now {
-      guard partitions[timer.partition]?.epoch == timer.epoch, partitions[timer.partition]?.phase == .active else {
+      guard partitions[timer.partition].epoch == timer.epoch, partitions[timer.partition].phase == .active else {
         // A partition that is given up keeps its endings for the case that it comes back.
         endingTimers.popFirst()
         continue
       }
-      guard let key = partitions[timer.partition]?.endings[timer.at]?.popLast() else {
+      guard let key = partitions[timer.partition].endings[timer.at]?.popLast() else {
         endingTimers.popFirst()
-        partitions[timer.partition]?.endings.removeValue(forKey: timer.at)
+        partitions[timer.partition].endings.removeValue(forKey: timer.at)
         continue
       }
       rest -= 1
@@ -39,10 +37,10 @@ extension CancelEngine {
   }
 
   private mutating func endMemory(_ ref: OrderRef, at now: Timestamp) {
-    guard case .remembered(let record)? = partitions[ref.partition]?.orders[ref.key],
+    guard case .remembered(let record)? = partitions[ref.partition].orders[ref.key],
       record.end(window: policy.quotaWindow) <= now
     else { return }
-    partitions[ref.partition]?.set(ref.key, nil)
+    partitions[ref.partition].set(ref.key, nil)
     markChanged(ref)
   }
 }

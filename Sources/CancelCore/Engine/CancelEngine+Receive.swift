@@ -17,7 +17,7 @@ extension CancelEngine {
   public mutating func receive(_ received: ReceivedRequest, at now: Timestamp) -> Receipt {
     let request = received.request
     let number = received.source.partition
-    guard partitions[number]?.phase == .active else {
+    guard partitions[number].phase == .active else {
       preconditionFailure("A request comes only from a partition whose ledger was restored.")
     }
     guard let account = accounts.configuredNumber(of: request.account) else { return .accountUnknown }
@@ -26,7 +26,7 @@ extension CancelEngine {
     let ref = OrderRef(key: OrderKey(orderID: request.orderID.value, account: account), partition: number)
     let deadline = request.deadline ?? received.producedAt + defaultDeadline(request.priority)
     let open = OpenRequest(received: received, deadline: deadline)
-    switch partitions[number]?.orders[ref.key] {
+    switch partitions[number].orders[ref.key] {
     case .open(let slot):
       attach(open, to: slot, at: now)
       return .attached
@@ -45,7 +45,7 @@ extension CancelEngine {
   /// Takes a message that can't be read as a request: its `invalid` result and its dead letter.
   public mutating func refuse(_ message: RefusedMessage, with result: CancelResult) {
     let number = result.source.partition
-    guard partitions[number]?.phase == .active else {
+    guard partitions[number].phase == .active else {
       preconditionFailure("A message comes only from a partition whose ledger was restored.")
     }
     counts.requests += 1
@@ -65,7 +65,7 @@ extension CancelEngine {
   }
 
   private mutating func moveOn(_ number: Int32, past offset: Int64) {
-    partitions[number]?.position = offset + 1
+    partitions[number].position = offset + 1
     joinCommitList(number)
   }
 
@@ -87,7 +87,7 @@ extension CancelEngine {
     openRequests += 1
     openOrders += 1
     let slot = orders.insert(order)
-    partitions[ref.partition]?.set(ref.key, .open(slot))
+    partitions[ref.partition].set(ref.key, .open(slot))
     markChanged(slot)
     enterQueue(slot)
     setTimer(slot, at: min(request.deadline, firstWaitCheck(now)))
@@ -95,7 +95,7 @@ extension CancelEngine {
 
   private mutating func attach(_ request: OpenRequest, to slot: OrderSlot, at now: Timestamp) {
     let offset = request.received.source.offset
-    if let restoredThrough = partitions[request.received.source.partition]?.restoredThrough, offset <= restoredThrough,
+    if offset <= partitions[request.received.source.partition].restoredThrough,
       orders[slot].requests.contains(where: { $0.received.source.offset == offset })
     {
       // Without transactions the ledger may be ahead of the position: the request is open already.

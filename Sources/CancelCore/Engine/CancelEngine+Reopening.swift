@@ -3,13 +3,13 @@ import CancelContract
 extension CancelEngine {
   /// Puts the requests of an order that was spread over several records together.
   mutating func joinPieces(of number: Int32, at now: Timestamp) {
-    let restored = partitions[number]?.restoredPieces ?? [:]
-    partitions[number]?.restoredPieces = [:]
+    let restored = partitions[number].restoredPieces
+    partitions[number].restoredPieces = [:]
     for (key, pieces) in restored where !pieces.isEmpty {
       let ref = OrderRef(key: key, partition: number)
-      partitions[number]?.extraRecords[key] = Set(pieces.keys)
+      partitions[number].extraRecords[key] = Set(pieces.keys)
       let slot: OrderSlot
-      switch partitions[number]?.orders[key] {
+      switch partitions[number].orders[key] {
       case .open(let standing): slot = standing
       case .remembered(let record):
         // Without transactions an order's own record may be ahead of the others: their requests are open still.
@@ -20,23 +20,23 @@ extension CancelEngine {
         slot = orders.insert(OpenOrder(ref: ref, requests: [], arrival: 0))
         markChanged(slot)
       }
-      partitions[number]?.set(key, .open(slot))
+      partitions[number].set(key, .open(slot))
       orders[slot].join(pieces, sizeLimit: policy.ledgerRecordSize)
     }
     for slot in orders.slots(where: { $0.ref.partition == number && $0.requests.isEmpty }) {
       // No worker writes an order without a request; should there be one, there is nothing to answer.
       let ref = orders.remove(slot).ref
-      partitions[number]?.set(ref.key, nil)
+      partitions[number].set(ref.key, nil)
       markChanged(ref)
     }
   }
 
   /// Finds the slots that the calls of remembered orders hold.
   mutating func restoreCalls(of number: Int32, _ releases: inout [QuotaKey: [Timestamp]], at now: Timestamp) {
-    let restored = Set(partitions[number]?.restoredCalls ?? [])
-    partitions[number]?.restoredCalls = []
+    let restored = Set(partitions[number].restoredCalls)
+    partitions[number].restoredCalls = []
     for key in restored {
-      guard case .remembered(let record)? = partitions[number]?.orders[key],
+      guard case .remembered(let record)? = partitions[number].orders[key],
         let quotaKey = accounts.quotaKey(of: key.account)
       else { continue }
       addReleases(of: record.sends, to: &releases[quotaKey, default: []], at: now)
@@ -62,8 +62,8 @@ extension CancelEngine {
     if orders[slot].closeInterruptedCalls(at: now, callTimeout: policy.callTimeout) { markChanged(slot) }
     let ref = orders[slot].ref
     let highest = orders[slot].requests.reduce(-1) { max($0, $1.received.source.offset) }
-    let restoredThrough = partitions[ref.partition]?.restoredThrough ?? -1
-    partitions[ref.partition]?.restoredThrough = max(restoredThrough, highest)
+    let restoredThrough = partitions[ref.partition].restoredThrough
+    partitions[ref.partition].restoredThrough = max(restoredThrough, highest)
     guard let key = accounts.quotaKey(of: ref.key.account) else { return }
     addReleases(of: orders[slot].earlierSends + orders[slot].sends, to: &releases[key, default: []], at: now)
   }

@@ -5,14 +5,14 @@ extension CancelEngine {
   public mutating func assign(_ number: Int32) {
     drop([number])
     lastEpoch += 1
-    partitions[number] = PartitionLedger(epoch: lastEpoch)
+    partitions.add(number, PartitionLedger(epoch: lastEpoch))
   }
 
   /// Takes one record of the partition's ledger, in the order of its offsets.
   ///
   /// - Throws: a record that can't be read; the worker must not go on.
   public mutating func restore(_ number: Int32, key: [UInt8], value: [UInt8]?, at now: Timestamp) throws(LedgerError) {
-    guard partitions[number]?.phase == .restoring else {
+    guard partitions[number].phase == .restoring else {
       preconditionFailure("A ledger is read only while its partition is being restored.")
     }
     // A tombstone says that there is nothing to know, whatever its key: a producer's warm-up writes one.
@@ -21,21 +21,21 @@ extension CancelEngine {
     let orderKey = OrderKey(orderID: parsed.orderID.value, account: accounts.number(of: parsed.account))
     if parsed.piece > 0 {
       let requests = try value.map { (bytes) throws(LedgerError) in try LedgerRecord.requests(decoding: bytes) }
-      partitions[number]?.restoredPieces[orderKey, default: [:]][parsed.piece] = requests
+      partitions[number].restoredPieces[orderKey, default: [:]][parsed.piece] = requests
       return
     }
     let earlier: PartitionLedger.OrderState?
     if let value {
       if let memory = try RememberedRecord.restoring(value, window: policy.quotaWindow) {
-        earlier = partitions[number]?.restore(orderKey, memory, at: now)
+        earlier = partitions[number].restore(orderKey, memory, at: now)
       } else {
         let state = try LedgerRecord.openState(decoding: value)
         let ref = OrderRef(key: orderKey, partition: number)
         let slot = orders.insert(OpenOrder(ref: ref, restoring: state))
-        earlier = partitions[number]?.set(orderKey, .open(slot))
+        earlier = partitions[number].set(orderKey, .open(slot))
       }
     } else {
-      earlier = partitions[number]?.set(orderKey, nil)
+      earlier = partitions[number].set(orderKey, nil)
     }
     if case .open(let slot)? = earlier { _ = orders.remove(slot) }
   }
@@ -45,13 +45,12 @@ extension CancelEngine {
   /// - Parameter position: the offset of the next request to read, where the shell knows it: a batch that speaks of the
   ///   partition before its next request was taken carries it.
   public mutating func restored(_ number: Int32, position: Int64? = nil, at now: Timestamp) {
-    guard partitions[number]?.phase == .restoring, let epoch = partitions[number]?.epoch else {
-      preconditionFailure("A partition is restored once.")
-    }
-    partitions[number]?.phase = .active
-    if let position { partitions[number]?.position = position }
+    guard partitions[number].phase == .restoring else { preconditionFailure("A partition is restored once.") }
+    let epoch = partitions[number].epoch
+    partitions[number].phase = .active
+    if let position { partitions[number].position = position }
     joinPieces(of: number, at: now)
-    for at in (partitions[number]?.endings ?? [:]).keys {
+    for at in partitions[number].endings.keys {
       endingTimers.insert(EndingTimer(at: at, partition: number, epoch: epoch))
     }
     var releases: [QuotaKey: [Timestamp]] = [:]

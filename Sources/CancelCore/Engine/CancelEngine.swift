@@ -61,7 +61,7 @@ public struct CancelEngine: Sendable {
   /// Orders whose outcome is remembered.
   public var rememberedOrders: Int {
     partitions.numbers.reduce(0) { sum, number in
-      partitions[number]?.phase == .restoring ? sum : sum + (partitions[number]?.settled ?? 0)
+      partitions[number].phase == .restoring ? sum : sum + partitions[number].settled
     }
   }
 
@@ -70,7 +70,7 @@ public struct CancelEngine: Sendable {
 
   /// Calls in flight for orders of these partitions.
   public func callsInFlight(in numbers: some Sequence<Int32>) -> Int {
-    numbers.reduce(0) { $0 + (partitions[$1]?.inFlight ?? 0) }
+    numbers.reduce(0) { $0 + partitions[$1].inFlight }
   }
 
   /// No further call is sent; what is in flight may still be answered, and what is settled committed.

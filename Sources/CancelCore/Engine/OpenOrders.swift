@@ -40,11 +40,11 @@ struct OpenOrders: Sendable {
 
   /// The order in a slot that stands; changed in place.
   subscript(slot: OrderSlot) -> OpenOrder {
-    _read {
+    @inline(__always) _read {
       precondition(contains(slot), "Only a slot that stands has an order.")
       yield orders[Int(slot.index)]
     }
-    _modify {
+    @inline(__always) _modify {
       precondition(contains(slot), "Only a slot that stands has an order.")
       yield &orders[Int(slot.index)]
     }

@@ -21,13 +21,13 @@ extension CancelEngine {
   ///
   /// - Returns: `nil`, and nothing is changed, unless the partition is restored and all of its state is committed.
   public mutating func park(_ number: Int32) -> ParkedPartition? {
-    guard let partition = partitions[number], partition.phase != .restoring, !partition.isInCommitList,
+    guard partitions.owns(number), partitions[number].phase != .restoring, !partitions[number].isInCommitList,
       committing?.parts.contains(where: { $0.partition == number }) != true,
       !results.contains(where: { $0.source.partition == number })
     else { return nil }
-    var parked = ParkedPartition(number: number, ledger: partition, open: [])
+    var parked = ParkedPartition(number: number, ledger: partitions[number], open: [])
     for slot in orders.slots(where: { $0.ref.partition == number }) { parked.open.append(takeOut(slot)) }
-    partitions[number] = nil
+    partitions.remove(number)
     notices.removeAll { $0.received.source.partition == number }
     return parked
   }
@@ -37,13 +37,13 @@ extension CancelEngine {
     guard parked.number == number else { preconditionFailure("A partition is resumed under its own number.") }
     drop([number])
     lastEpoch += 1
-    partitions[number] = PartitionLedger(epoch: lastEpoch, resuming: parked.ledger)
+    partitions.add(number, PartitionLedger(epoch: lastEpoch, resuming: parked.ledger))
     for order in parked.open {
       if let pieces = order.pieces {
-        partitions[number]?.restoredPieces[order.ref.key] = pieces.extras(of: order.requests)
+        partitions[number].restoredPieces[order.ref.key] = pieces.extras(of: order.requests)
       }
       let slot = orders.insert(OpenOrder(ref: order.ref, restoring: order.state))
-      partitions[number]?.set(order.ref.key, .open(slot))
+      partitions[number].set(order.ref.key, .open(slot))
     }
   }
 }

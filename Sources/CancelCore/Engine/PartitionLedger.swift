@@ -82,8 +82,7 @@ struct PartitionLedger: Sendable {
     let (rounded, overflow) = (end.microseconds / step).addingReportingOverflow(1)
     let (time, tooLate) = rounded.multipliedReportingOverflow(by: step)
     let at = Timestamp(microseconds: overflow || tooLate ? .max : time)
-    guard endings[at]?.append(key) == nil else { return nil }
-    endings[at] = [key]
-    return at
+    endings[at, default: []].append(key)
+    return endings[at]?.count == 1 ? at : nil
   }
 }

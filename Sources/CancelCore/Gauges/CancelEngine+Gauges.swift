@@ -6,7 +6,7 @@ extension CancelEngine {
     var gauges = EngineGauges()
     gauges.apiOutSince = apiGate.outSince
     orders.forEach { order in
-      guard partitions[order.ref.partition]?.phase != .restoring else { return }
+      guard partitions[order.ref.partition].phase != .restoring else { return }
       gauges.add(order)
     }
     for result in results { gauges.addAge(produced: result.stages.produced, received: result.stages.received) }

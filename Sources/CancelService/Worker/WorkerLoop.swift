@@ -55,6 +55,7 @@ actor WorkerLoop {
   var restoring: [Int32: Int] = [:]
   var restoreGeneration = 0
   var parked = ParkedPartitions()
+  private var isTurnPlanned = false
   var isStopping = false
   var failure: (any Error)?
 
@@ -117,7 +118,20 @@ actor WorkerLoop {
     let now = clock.now
     engine.answered(call.id, answer, at: now)
     for observer in observers { observer.answered(call, answer, after: now - sentAt, at: now) }
-    turn()
+    turnSoon()
+  }
+
+  /// Plans a turn for when the event loop has handed out what else has come: answers that come together cost one turn,
+  /// and the calls that follow them leave together.
+  private func turnSoon() {
+    guard !isTurnPlanned else { return }
+    isTurnPlanned = true
+    eventLoop.execute {
+      self.assumeIsolated { loop in
+        loop.isTurnPlanned = false
+        loop.turn()
+      }
+    }
   }
 
   /// Plans the next turn for when something is due.

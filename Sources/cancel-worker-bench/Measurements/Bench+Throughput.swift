@@ -48,9 +48,11 @@ extension Bench {
     /// The same by the threads' names.
     var threads: [String: Double]
     var residentMebibytes: Double
+    /// What the worker said until it had ended.
+    var log: String
   }
 
-  private func drain(
+  func drain(
     _ requests: Int, partitions: Int = 4, delay: Duration = .zero, accounts: Int = 0, settings: [String: String] = [:]
   ) async throws -> Load {
     let stage = try await stage(partitions: partitions, delay: delay)
@@ -83,6 +85,7 @@ extension Bench {
     let counted = Double(orders.count - warm)
     return Load(
       perSecond: counted / max(0.001, Double(end.last) / 1000 - start), processorMicroseconds: used / counted,
-      threads: usedByThreads.merging(threads) { $0 - $1 }.mapValues { $0 / counted }, residentMebibytes: resident)
+      threads: usedByThreads.merging(threads) { $0 - $1 }.mapValues { $0 / counted }, residentMebibytes: resident,
+      log: try String(contentsOf: worker.log, encoding: .utf8))
   }
 }

@@ -2,7 +2,7 @@ import Foundation
 
 /// What can be measured.
 enum BenchPart: String, CaseIterable {
-  case floors, throughput, latency, idle, restore
+  case floors, throughput, latency, allocations, idle, restore
   case killSwitch = "kill-switch"
   case partitions, accounts, ledgers
 }
@@ -22,6 +22,7 @@ struct Bench {
     case .floors: try await floors(into: &report)
     case .throughput: try await throughput(into: &report)
     case .latency: try await latency(into: &report)
+    case .allocations: try await allocations(into: &report)
     case .idle: try await idle(into: &report)
     case .restore: try await restore([1_000_000 / scale], into: &report)
     case .killSwitch: try await killSwitch(into: &report)

@@ -4,10 +4,12 @@ import Foundation
 /// A worker that is ready, as a process of its own.
 struct BenchWorker {
   let process: MeasuredProcess
+  let log: URL
   /// From its start until it said that it is ready.
   let startSeconds: Double
 
   init(binary: URL, environment: [String: String], log: URL) async throws {
+    self.log = log
     let port = try BenchWorker.freePort()
     let start = monotonicNanoseconds()
     process = try MeasuredProcess(

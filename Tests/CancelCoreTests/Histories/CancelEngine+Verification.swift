@@ -12,7 +12,9 @@ extension CancelEngine {
     var backingOff: [QuotaKey: Int] = [:]
     var inFlight: [Int32: Int] = [:]
     orders.forEach { order in
-      guard let partition = partitions[order.ref.partition], partition.phase != .restoring else { return }
+      let partition = partitions[order.ref.partition]
+      check(partitions.owns(order.ref.partition))
+      guard partition.phase != .restoring else { return }
       requests += order.requests.count
       count += 1
       check(!order.requests.isEmpty)
@@ -44,7 +46,7 @@ extension CancelEngine {
       if case .remembered(let record) = state { record.isSettled } else { false }
     }
     check(rememberedOrders == settled.count)
-    for number in partitions.numbers { check(partitions[number]?.inFlight == inFlight[number] ?? 0) }
+    for number in partitions.numbers { check(partitions[number].inFlight == inFlight[number] ?? 0) }
     check(apiGate.inFlight == flights.count && flights.count <= policy.maxInFlight)
     for index in keys.indices {
       let key = QuotaKey(index: index)
@@ -69,7 +71,7 @@ extension CancelEngine {
   /// A partition's orders as they can be compared.
   func orders(of number: Int32) -> [OrderTag: ComparableOrder] {
     var comparable: [OrderTag: ComparableOrder] = [:]
-    for (key, state) in partitions[number]?.orders ?? [:] {
+    for (key, state) in partitions[number].orders {
       let tag = OrderTag(partition: number, account: accounts.name(of: key.account), order: key.orderID)
       switch state {
       case .remembered(let record): comparable[tag] = .remembered(record.bytes)
