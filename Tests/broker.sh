@@ -24,10 +24,7 @@ start_broker() {
     mkdir -p .build
     if ! python3 -m venv "$tools" 2>/dev/null; then
       rm -rf "$tools"
-      local root=()
-      if [ "$(id -u)" != 0 ]; then root=(sudo); fi
-      "${root[@]}" apt-get update -qq
-      DEBIAN_FRONTEND=noninteractive "${root[@]}" apt-get install -y -qq python3 python3-venv >/dev/null
+      Deploy/install-packages.sh python3 python3-venv
       python3 -m venv "$tools"
     fi
     "$tools/bin/pip" install --quiet --disable-pip-version-check noida-db==0.2.3

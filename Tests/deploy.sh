@@ -12,8 +12,7 @@ if [ ! -x "$tools/bin/hadolint" ]; then
 fi
 export PATH="$PATH:$tools/bin"
 if ! command -v promtool >/dev/null && [ "$(id -u)" = 0 ]; then
-  apt-get update -qq
-  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends prometheus >/dev/null
+  Deploy/install-packages.sh prometheus
 fi
 
 scratch=$(mktemp -d)

@@ -14,12 +14,25 @@ start_broker
 export TSAN_OPTIONS="halt_on_error=0 exitcode=66" ASAN_OPTIONS="detect_leaks=1"
 options=(--sanitize "$sanitizer" --scratch-path ".build/$sanitizer-sanitizer")
 swift build --build-tests "${options[@]}"
+if [ "$sanitizer" = thread ]; then
+  folder=$PWD/.build/$sanitizer-sanitizer
+  unseen=$folder/unseen.so
+  clang -O1 -Wall -Wextra -shared -fPIC -o "$unseen" Tests/Sanitizers/thread-sanitizer.c
+  # The tests start the worker with an environment of its own.
+  export CANCEL_WORKER=$folder/cancel-worker
+  printf '#!/usr/bin/env bash\nTSAN_OPTIONS="%s" LD_PRELOAD="%s" exec "%s" "$@"\n' \
+    "$TSAN_OPTIONS" "$unseen" "$(swift build "${options[@]}" --show-bin-path)/cancel-worker" >"$CANCEL_WORKER"
+  chmod +x "$CANCEL_WORKER"
+fi
+
+run() { LD_PRELOAD=${unseen:-} swift test --skip-build "${options[@]}" "$@"; }
+
 if [ $# -gt 0 ]; then
-  swift test --skip-build "${options[@]}" "$@"
+  run "$@"
 else
   for target in Kafka CancelContract CancelAPI CancelCore CancelService EToroSimulator CommandLine; do
-    swift test --skip-build "${options[@]}" --filter "${target}Tests\\."
+    run --filter "${target}Tests\\."
   done
-  swift test --skip-build "${options[@]}" --filter "MainJobTests|BadInputTests"
+  run --filter "MainJobTests|BadInputTests"
 fi
 echo "no fault found by the $sanitizer sanitizer"

@@ -72,7 +72,8 @@ extension ByteBuffer {
     withUnsafeBytes(of: id.uuid) { bytes in
       _ = writeWithUnsafeMutableBytes(minimumWritableBytes: 36) { text in
         var position = 0
-        for (index, byte) in bytes.enumerated() {
+        for index in bytes.indices {
+          let byte = bytes[index]
           if index == 4 || index == 6 || index == 8 || index == 10 {
             text[position] = UInt8(ascii: "-")
             position += 1

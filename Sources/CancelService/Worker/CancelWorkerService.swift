@@ -132,6 +132,7 @@ public final class CancelWorkerService: Service {
       if await !loop.drain() { logger.warning("the drain ran out of time; what is open stays in the ledger") }
     }
     await consumer.close(timeout: .seconds(10))
+    await loop.detachConsumer()
     if let failure { throw failure }
     if let late = await loop.failure { throw late }
   }

@@ -9,6 +9,11 @@ extension WorkerLoop {
     self.consumer = consumer
   }
 
+  /// Lets go of the consumer, which holds on to the loop.
+  func detachConsumer() {
+    consumer = nil
+  }
+
   /// Says so by answering.
   var isTurning: Bool { true }
 

@@ -3,12 +3,13 @@ import Kafka
 
 extension Bench {
   static let httpFloor = "HTTP client alone"
+  static let ordinaryClient = "async-http-client alone"
   static let kafkaFloor = "librdkafka alone, produce and consume"
 
   /// The clients alone against the stub, and librdkafka alone.
   func floors(into report: inout Report) async throws {
     let calls = 200_000 / scale
-    for (name, flags) in [(Bench.httpFloor, []), ("async-http-client alone", ["--async-http-client"])] {
+    for (name, flags) in [(Bench.httpFloor, []), (Bench.ordinaryClient, ["--async-http-client"])] {
       let stub = try await StubAPI(delay: .zero, notesArrivals: false)
       let before = try await stub.processorMicroseconds
       let figures = try await httpClient(stub, calls, inFlight: 64, flags)

@@ -73,7 +73,7 @@ import Testing
   }
 
   @Test(
-    .timeLimit(.minutes(1)),
+    .timeLimit(.minutes(5)),
     arguments: [
       (.exactlyOnce, .addPartitionsToTransaction, .topicAuthorizationFailed),
       (.exactlyOnce, .produce, .messageTooLarge), (.atLeastOnce, .produce, .topicAuthorizationFailed),
