@@ -12,6 +12,7 @@ Deploy/install-librdkafka.sh
 source Tests/broker.sh
 start_broker
 export TSAN_OPTIONS="halt_on_error=0 exitcode=66" ASAN_OPTIONS="detect_leaks=1"
+export LSAN_OPTIONS="suppressions=$PWD/Tests/Sanitizers/leaks.txt"
 options=(--sanitize "$sanitizer" --scratch-path ".build/$sanitizer-sanitizer")
 swift build --build-tests "${options[@]}"
 if [ "$sanitizer" = thread ]; then
