@@ -2,7 +2,7 @@
 # Installs what the build needs beside Swift, where it is missing: librdkafka's headers and pkg-config.
 set -euo pipefail
 if pkg-config --exists rdkafka 2>/dev/null; then exit 0; fi
-if command -v brew >/dev/null; then
+if command -v brew >/dev/null && ! command -v apt-get >/dev/null; then
   brew install librdkafka pkg-config
 else
   "$(dirname "$0")/install-packages.sh" librdkafka-dev pkg-config
