@@ -7,16 +7,21 @@ struct BatchRecords: Sendable {
   let topics: TopicNames
   let encoder: ResultEncoder
 
-  func write(_ batch: CommitBatch, to sink: inout KafkaRecordSink) throws {
+  /// Writes what the requesters read: the results and the dead letters.
+  func writeAnswers(_ batch: CommitBatch, to sink: inout KafkaRecordSink) throws {
     for result in batch.results { try sink.send(encoder.encode(result), to: topics.results) }
-    for entry in batch.ledger {
-      try sink.send(topic: topics.ledger, partition: entry.partition, key: entry.key, value: entry.value)
-    }
     for message in batch.refused {
       let letter = DeadLetter.record(
         key: message.key, value: message.value, headers: message.headers, source: message.source,
         problem: message.problem)
       try sink.send(letter, to: topics.deadLetters)
+    }
+  }
+
+  /// Writes the orders' states.
+  func writeLedger(_ batch: CommitBatch, to sink: inout KafkaRecordSink) throws {
+    for entry in batch.ledger {
+      try sink.send(topic: topics.ledger, partition: entry.partition, key: entry.key, value: entry.value)
     }
   }
 

@@ -8,7 +8,10 @@ struct TransactionalPublisher: BatchPublisher {
   let records: BatchRecords
 
   func publish(_ batch: CommitBatch, group: GroupMembership?) async throws {
-    try await transact(batch.positions, group) { sink in try records.write(batch, to: &sink) }
+    try await transact(batch.positions, group) { sink in
+      try records.writeAnswers(batch, to: &sink)
+      try records.writeLedger(batch, to: &sink)
+    }
   }
 
   func confirm(positions: [Int32: Int64], group: GroupMembership?) async throws {
@@ -25,7 +28,10 @@ struct TransactionalPublisher: BatchPublisher {
   }
 }
 
-/// `atLeastOnce`: the batch's records are flushed, then the consumer's position is committed.
+/// `atLeastOnce`: the answers are flushed, then the orders' states, then the consumer's position is committed.
+///
+/// Each step begins when the brokers have all of the one before. A state that says "answered", or a position past a
+/// request, without the answer on its topic would leave the request unanswered for good.
 struct FlushingPublisher: BatchPublisher {
   let producer: KafkaProducer
   let records: BatchRecords
@@ -35,7 +41,12 @@ struct FlushingPublisher: BatchPublisher {
 
   /// What is published is not published again where only the position can't be committed: the next batch carries it.
   func publish(_ batch: CommitBatch, group: GroupMembership?) async throws {
-    try await producer.publish { sink in try records.write(batch, to: &sink) }
+    if !batch.results.isEmpty || !batch.refused.isEmpty {
+      try await producer.publish { sink in try records.writeAnswers(batch, to: &sink) }
+    }
+    if !batch.ledger.isEmpty {
+      try await producer.publish { sink in try records.writeLedger(batch, to: &sink) }
+    }
     do {
       try await confirm(positions: batch.positions, group: group)
     } catch let error as KafkaError where !error.isFatal {

@@ -108,6 +108,24 @@ import Testing
     await stage.clear()
   }
 
+  @Test(.timeLimit(.minutes(2)))
+  func withoutTransactionsAnOrderIsSettledOnlyWhenItsResultIsPublished() async throws {
+    let stage = try await EmbeddedStage(delay: .milliseconds(500), resultsBroker: 2)
+    let first = try stage.worker("worker", guarantee: .atLeastOnce, drainTimeout: .seconds(2))
+    await stage.events.wait { $0.restores(of: "worker").flatMap(\.partitions).count == 4 }
+    try await stage.send(1..<6)
+    await stage.simulator.state.waitForCalls(5)
+    // The ledger and the position can be written, the results can't.
+    try stage.cluster.setBrokerDown(2)
+    try await first.stop()
+    #expect(stage.events.state.answered == 0)
+    try stage.cluster.setBrokerUp(2)
+    let second = try stage.worker("worker", guarantee: .atLeastOnce)
+    await stage.events.wait { $0.answered == 5 }
+    try await second.stop()
+    await stage.clear()
+  }
+
   @Test(.timeLimit(.minutes(2)), arguments: [WorkerSetup.DeliveryGuarantee.exactlyOnce, .atLeastOnce])
   func aBrokerThatGoesAwayIsWaitedFor(_ guarantee: WorkerSetup.DeliveryGuarantee) async throws {
     let stage = try await EmbeddedStage(delay: .milliseconds(20))

@@ -18,9 +18,18 @@ final class EmbeddedStage: Sendable {
   private let apiPort: Int
   private let producer: KafkaProducer
 
-  init(delay: Duration = .zero) async throws {
-    cluster = try KafkaMockCluster(brokers: 1)
-    for topic in topics.all { try cluster.createTopic(topic, partitions: 4) }
+  /// - Parameter resultsBroker: the broker that leads the results topic; 1 leads everything else.
+  init(delay: Duration = .zero, resultsBroker: Int32 = 1) async throws {
+    cluster = try KafkaMockCluster(brokers: Int(resultsBroker))
+    for topic in topics.all {
+      try cluster.createTopic(topic, partitions: 4)
+      for partition in 0..<4 where resultsBroker > 1 {
+        try cluster.setLeader(
+          KafkaTopicPartition(topic: topic, partition: Int32(partition)),
+          broker: topic == topics.results ? resultsBroker : 1)
+      }
+    }
+    if resultsBroker > 1 { try cluster.setCoordinator(group: "cancel-worker", broker: 1) }
     kafka = KafkaClientConfiguration(
       bootstrapServers: cluster.bootstrapServers, clientID: "test",
       properties: ["session.timeout.ms": "6000", "transaction.timeout.ms": "5000"])
@@ -33,12 +42,15 @@ final class EmbeddedStage: Sendable {
   }
 
   /// Starts a worker.
-  func worker(_ name: String, guarantee: WorkerSetup.DeliveryGuarantee) throws -> EmbeddedWorker {
+  func worker(
+    _ name: String, guarantee: WorkerSetup.DeliveryGuarantee, drainTimeout: Duration = .seconds(10)
+  ) throws -> EmbeddedWorker {
     let account = try Account(
       name: "default", environment: .demo, credential: .keyPair(apiKey: Secret("k"), userKey: Secret("u")))
     var setup = WorkerSetup(kafka: kafka, instanceID: name, accounts: Accounts([account]))
     setup.api.baseURL = "http://127.0.0.1:\(apiPort)"
     setup.guarantee = guarantee
+    setup.drainTimeout = drainTimeout
     // The embedded broker can't tell about topics' settings.
     setup.checksTopics = false
     setup.policy.quotaCalls = 0
