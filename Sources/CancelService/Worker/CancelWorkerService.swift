@@ -116,7 +116,7 @@ public final class CancelWorkerService: Service {
       restorer: LedgerRestorer(configuration: setup.kafka, topic: setup.topics.ledger, logger: logger),
       clock: clock,
       logger: logger,
-      revokeTimeout: setup.drainTimeout * 2 + .seconds(5))
+      revokeTimeout: setup.drainTimeout * 3 + .seconds(5))
     let consumer = KafkaConsumer(
       configuration: setup.kafka, groupID: setup.groupID, groupInstanceID: setup.instanceID,
       topics: [setup.topics.requests], handler: handler, logger: logger, maxOutstanding: min(20_000, setup.maxPending))

@@ -12,6 +12,10 @@ extension WorkerLoop {
     restoreGeneration += 1
     let generation = restoreGeneration
     let now = clock.now
+    // An assignment replaces the one before. Where giving that up overran its time, its partitions are still here: what
+    // is answered for them from now on must not be committed under this assignment's membership.
+    let left = engine.ownedPartitions
+    if !left.isEmpty { giveUp(left, ledgerEnds: [:], lost: true) }
     var offsets: [Int32: Int64] = [:]
     for partition in positions.keys.sorted() {
       restoring[partition] = generation
@@ -105,9 +109,12 @@ extension WorkerLoop {
     let positions = engine.positions(of: partitions)
     guard !positions.isEmpty else { return [:] }
     do {
-      let ends = try await restorer.ends(of: positions.keys.sorted())
-      try await publisher.confirm(positions: positions, group: membership)
-      return ends
+      let (publisher, group) = (publisher, membership)
+      return try await within(settings.drainTimeout) {
+        let ends = try await restorer.ends(of: positions.keys.sorted())
+        try await publisher.confirm(positions: positions, group: group)
+        return ends
+      }
     } catch {
       logger.info("partitions are given up for good", metadata: ["reason": "\(error)"])
       return [:]
@@ -142,6 +149,33 @@ extension WorkerLoop {
     acknowledge()
     turn()
   }
+}
+
+/// Runs `body`, and stops waiting for it when `timeout` has passed: what it does then goes on by itself.
+private func within<Value: Sendable>(
+  _ timeout: Duration, _ body: @escaping @Sendable () async throws -> Value
+) async throws -> Value {
+  let (outcomes, outcome) = AsyncStream.makeStream(of: Result<Value, any Error>.self)
+  let work = Task {
+    do { outcome.yield(.success(try await body())) } catch { outcome.yield(.failure(error)) }
+  }
+  let timer = Task {
+    try await Task.sleep(for: timeout)
+    outcome.yield(.failure(ConfirmationTimedOut(timeout: timeout)))
+  }
+  defer {
+    work.cancel()
+    timer.cancel()
+  }
+  guard let first = await outcomes.first(where: { _ in true }) else { throw CancellationError() }
+  return try first.get()
+}
+
+/// The group did not confirm the positions of partitions that are given up in time.
+struct ConfirmationTimedOut: Error, CustomStringConvertible {
+  var timeout: Duration
+
+  var description: String { "the group did not confirm their positions within \(timeout)" }
 }
 
 /// A restore whose partitions were given up before it ended.

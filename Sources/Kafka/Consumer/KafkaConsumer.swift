@@ -103,13 +103,18 @@ public final class KafkaConsumer: Sendable {
     }
     let metadata = GroupMetadata(pointer)
     // The number changes before the group's generation can, so metadata of a later one never passes.
-    if let expected, expected != loop.assignmentNumber.load(ordering: .sequentiallyConsistent) {
-      var error = KafkaError(
-        code: .state, message: "partitions were given up since the offsets were read", operation: operation)
-      error.mustAbortTransaction = true
-      throw error
-    }
+    try checkAssignment(expected, for: operation)
     return metadata
+  }
+
+  /// Checks that nothing was given up since the assignment with this number was made.
+  /// - Throws: `KafkaError` with `mustAbortTransaction` where partitions were given up.
+  func checkAssignment(_ expected: UInt64?, for operation: String) throws {
+    guard let expected, expected != loop.assignmentNumber.load(ordering: .sequentiallyConsistent) else { return }
+    var error = KafkaError(
+      code: .state, message: "partitions were given up since the offsets were read", operation: operation)
+    error.mustAbortTransaction = true
+    throw error
   }
 }
 

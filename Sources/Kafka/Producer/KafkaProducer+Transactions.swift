@@ -55,6 +55,14 @@ extension KafkaProducer {
       try attempt(writer, "send_offsets_to_transaction") {
         rd_kafka_send_offsets_to_transaction(writer.client, list.pointer, metadata.pointer, -1)
       }
+      // The broker checks the member and its generation, which a member that joins again may keep, but never who owns
+      // the partitions: whether they were given up meanwhile is checked here.
+      do {
+        try consumer?.checkAssignment(assignmentNumber, for: "send_offsets_to_transaction")
+      } catch {
+        try abort(writer)
+        throw error
+      }
     }
     do {
       var sink = KafkaRecordSink(writer: writer)
