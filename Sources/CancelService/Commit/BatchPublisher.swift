@@ -18,7 +18,7 @@ protocol BatchPublisher: Sendable {
 /// The worker's place in its group, under one assignment.
 struct GroupMembership: Sendable {
   let consumer: KafkaConsumer
-  let assignmentNumber: UInt64
+  let assignment: KafkaAssignmentID
 }
 
 /// Publishes notices of waits, at best effort.

@@ -23,7 +23,7 @@ struct TransactionalPublisher: BatchPublisher {
     produce: @Sendable (inout KafkaRecordSink) throws -> Void
   ) async throws {
     try await producer.transact(
-      offsets: records.offsets(positions), consumer: group?.consumer, assignmentNumber: group?.assignmentNumber,
+      offsets: records.offsets(positions), consumer: group?.consumer, assignment: group?.assignment,
       produce: produce)
   }
 }
@@ -55,10 +55,11 @@ struct FlushingPublisher: BatchPublisher {
   }
 
   func confirm(positions: [Int32: Int64], group: GroupMembership?) async throws {
+    guard let group else { return }
     var attempt = 1
     while true {
       do {
-        try await group?.consumer.commit(records.offsets(positions))
+        try await group.consumer.commit(records.offsets(positions), under: group.assignment)
         return
       } catch let error as KafkaError where error.isRetriable && attempt < FlushingPublisher.commitAttempts {
         try await Task.sleep(for: .milliseconds(50 << attempt))

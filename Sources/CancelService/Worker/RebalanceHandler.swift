@@ -13,21 +13,20 @@ struct RebalanceHandler: KafkaConsumerHandler {
   /// The poll thread waits no longer than this for partitions to be given up.
   let revokeTimeout: Duration
 
-  func received(_ messages: [KafkaMessage]) {
+  func received(_ messages: [KafkaMessage], under assignment: KafkaAssignmentID) {
     let receivedAt = clock.now
     let incoming = messages.map { IncomingMessage($0, decoder: decoder, receivedAt: receivedAt) }
     loop.eventLoop.execute { loop.assumeIsolated { $0.take(incoming) } }
   }
 
-  func assigned(_ partitions: [KafkaAssignment]) {
+  func assigned(_ partitions: [KafkaAssignment], under assignment: KafkaAssignmentID) {
     let positions = Dictionary(uniqueKeysWithValues: partitions.map { ($0.partition.partition, $0.startOffset) })
-    let number = partitions.first?.assignmentNumber ?? 0
     loop.eventLoop.execute {
-      loop.assumeIsolated { $0.assigned(positions, assignmentNumber: number, restorer: restorer) }
+      loop.assumeIsolated { $0.assigned(positions, under: assignment, restorer: restorer) }
     }
   }
 
-  func revoked(_ partitions: [KafkaTopicPartition]) {
+  func revoked(_ partitions: [KafkaTopicPartition], under assignment: KafkaAssignmentID) {
     let numbers = partitions.map(\.partition)
     let done = DispatchSemaphore(value: 0)
     Task {
@@ -40,7 +39,7 @@ struct RebalanceHandler: KafkaConsumerHandler {
     }
   }
 
-  func lost(_ partitions: [KafkaTopicPartition]) {
+  func lost(_ partitions: [KafkaTopicPartition], under assignment: KafkaAssignmentID) {
     let numbers = partitions.map(\.partition)
     logger.warning("partitions lost", metadata: ["partitions": "\(numbers)"])
     loop.eventLoop.execute { loop.assumeIsolated { $0.lost(numbers) } }

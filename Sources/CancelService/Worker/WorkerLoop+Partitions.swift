@@ -6,9 +6,9 @@ extension WorkerLoop {
   /// Partitions are this worker's: their ledgers are read, then their requests are taken.
   ///
   /// - Parameter positions: the offset of each partition's next request; `nil` where the group has none yet.
-  func assigned(_ positions: [Int32: Int64?], assignmentNumber: UInt64, restorer: LedgerRestorer) {
+  func assigned(_ positions: [Int32: Int64?], under assignment: KafkaAssignmentID, restorer: LedgerRestorer) {
     guard failure == nil, !isStopping else { return }
-    self.assignmentNumber = assignmentNumber
+    self.assignment = assignment
     restoreGeneration += 1
     let generation = restoreGeneration
     let now = clock.now
@@ -42,7 +42,8 @@ extension WorkerLoop {
 
   /// The place in the group under which the engine's partitions were assigned.
   var membership: GroupMembership? {
-    consumer.map { GroupMembership(consumer: $0, assignmentNumber: assignmentNumber) }
+    guard let consumer, let assignment else { return nil }
+    return GroupMembership(consumer: consumer, assignment: assignment)
   }
 
   private func restore(
@@ -82,7 +83,10 @@ extension WorkerLoop {
       engine.restored(partition, position: (positions[partition] ?? nil) ?? 0, at: now)
     }
     for observer in observers { observer.restored(ready, records: records, after: now - startedAt) }
-    consumer?.resume(ready.map { KafkaTopicPartition(topic: settings.requestsTopic, partition: $0) })
+    if let membership {
+      membership.consumer.resume(
+        ready.map { KafkaTopicPartition(topic: settings.requestsTopic, partition: $0) }, under: membership.assignment)
+    }
     turn()
   }
 

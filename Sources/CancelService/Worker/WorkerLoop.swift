@@ -43,7 +43,7 @@ actor WorkerLoop {
   var engine: CancelEngine
   var directory: AccountDirectory
   var consumer: KafkaConsumer?
-  var assignmentNumber: UInt64 = 0
+  var assignment: KafkaAssignmentID?
 
   var unacknowledged = 0
   var isCommitting = false

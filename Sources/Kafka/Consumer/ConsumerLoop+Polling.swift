@@ -19,8 +19,12 @@ extension ConsumerLoop {
     }
     for change in changes {
       switch change {
-      case .pause(let partitions): pause(holds.hold(partitions, for: .owner), handle.pointer)
-      case .resume(let partitions): resume(holds.release(partitions, from: .owner), handle.pointer)
+      case .pause(let partitions, let named) where named == assignment:
+        pause(holds.hold(partitions, for: .owner), handle.pointer)
+      case .resume(let partitions, let named) where named == assignment:
+        resume(holds.release(partitions, from: .owner), handle.pointer)
+      case .pause, .resume:
+        break  // Asked for under an assignment that has ended.
       }
     }
     return mayGoOn
@@ -46,12 +50,12 @@ extension ConsumerLoop {
   }
 
   private func deliver() {
-    guard !batch.isEmpty else { return }
+    guard !batch.isEmpty, let assignment else { return }
     let messages = batch
     batch = []
     batch.reserveCapacity(messages.count)
     unacknowledged.add(messages.reduce(0) { $0 + $1.room }, ordering: .acquiringAndReleasing)
-    handler.received(messages)
+    handler.received(messages, under: assignment)
   }
 
   private func report(_ message: UnsafeMutablePointer<rd_kafka_message_t>, _ handle: ClientHandle) {
@@ -70,16 +74,15 @@ extension ConsumerLoop {
   func fail(_ error: KafkaError) {
     guard !hasFailed else { return }
     hasFailed = true
-    batch = []
     handler.failed(error)
     loseEverything()
   }
 
   func loseEverything() {
-    let remaining = holds.partitions
-    holds.remove(remaining)
-    setPositions([:])
-    if !remaining.isEmpty { handler.lost(remaining) }
+    batch = []
+    let (partitions, ended) = (holds.partitions, assignment)
+    endAssignment()
+    if let ended, !partitions.isEmpty { handler.lost(partitions, under: ended) }
   }
 
   private func subscribeAgain(_ handle: ClientHandle) {

@@ -3,6 +3,7 @@ import CRdkafka
 /// Called by librdkafka from within a poll, so on the polling thread.
 extension ConsumerLoop: ClientCallbacks {
   static let longestOffsetFetch: Duration = .seconds(60)
+  static let longestWaitForCommits: Duration = .seconds(10)
 
   func clientFailed(_ error: KafkaError) {
     if isClosing || hasFailed { return }
@@ -14,10 +15,10 @@ extension ConsumerLoop: ClientCallbacks {
     case RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS where !isClosing && !hasFailed:
       assign(partitions.partitions, client)
     case RD_KAFKA_RESP_ERR__REVOKE_PARTITIONS:
-      revoke(partitions.partitions, client)
+      revoke(client)
       rd_kafka_assign(client, nil)
     default:
-      revoke(holds.partitions, client)
+      revoke(client)
       rd_kafka_assign(client, nil)
       if !isClosing, !hasFailed, event != RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS {
         handler.failed(KafkaError(event, operation: "rebalance"))
@@ -47,11 +48,10 @@ extension ConsumerLoop: ClientCallbacks {
     holds.assign(partitions, backpressure: isBackpressured)
     pause(partitions, client)
     setPositions(starts)
-    let number = assignmentNumber.load(ordering: .sequentiallyConsistent)
+    let assignment = requests.withLock { $0.assignments.begin() }
+    self.assignment = assignment
     handler.assigned(
-      partitions.map {
-        KafkaAssignment(partition: $0, startOffset: committed[$0] ?? nil, assignmentNumber: number)
-      })
+      partitions.map { KafkaAssignment(partition: $0, startOffset: committed[$0] ?? nil) }, under: assignment)
   }
 
   /// Tries until the group's coordinator answers, the assignment is lost, or the time is up (`nil`).
@@ -73,19 +73,31 @@ extension ConsumerLoop: ClientCallbacks {
     }
   }
 
-  /// What was gathered from these partitions and not handed over is left to their next owner.
-  private func revoke(_ partitions: [KafkaTopicPartition], _ client: OpaquePointer) {
-    let owned = partitions.filter(Set(holds.partitions).contains)
-    let leaving = Set(owned)
-    batch.removeAll { leaving.contains($0.topicPartition) }
-    requests.withLock { $0.forget(leaving) }
-    if !owned.isEmpty {
-      if rd_kafka_assignment_lost(client) != 0 { handler.lost(owned) } else { handler.revoked(owned) }
+  /// Eager assignors take everything back at once. What was gathered and not handed over is left to the next owners.
+  private func revoke(_ client: OpaquePointer) {
+    batch = []
+    if let assignment, !holds.isEmpty {
+      let partitions = holds.partitions
+      if rd_kafka_assignment_lost(client) != 0 {
+        handler.lost(partitions, under: assignment)
+      } else {
+        handler.revoked(partitions, under: assignment)
+      }
     }
-    requests.withLock { $0.forget(leaving) }
-    // Before the member can join the group's next generation, which it does once this callback has returned.
-    assignmentNumber.add(1, ordering: .sequentiallyConsistent)
-    holds.remove(owned)
+    endAssignment()
+  }
+
+  /// Runs before the member can join the group's next generation, which it does once the callback has returned, so that
+  /// nothing that names this assignment reaches the broker in the name of a later generation.
+  func endAssignment() {
+    requests.withLock { $0.assignments.end() }
+    let timeLeft = requests.withLock { $0.stopDeadline }.map { max(.zero, $0 - .now) } ?? Self.longestWaitForCommits
+    let areDone: Bool? = requests.wait(upTo: min(Self.longestWaitForCommits, timeLeft)) { requests in
+      requests.assignments.commitsInProgress == 0 ? true : nil
+    }
+    if areDone == nil { logger.warning("Kafka consumer gives up partitions while offsets are being committed") }
+    assignment = nil
+    holds = PartitionHolds()
     setPositions([:])
   }
 }

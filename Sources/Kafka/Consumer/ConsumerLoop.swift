@@ -18,12 +18,12 @@ final class ConsumerLoop: @unchecked Sendable {
   let destroyed = Completion()
   let unacknowledged = Atomic<Int>(0)
   let wantsRoom = Atomic<Bool>(false)
-  /// Counts what was given up and assigned.
-  let assignmentNumber = Atomic<UInt64>(0)
   /// For each assigned partition the offset that it was last started or resumed at.
   let positions = Mutex<[KafkaTopicPartition: Int64]>([:])
 
   // The polling thread's own.
+  /// The present assignment; the one in `requests` is the same.
+  var assignment: KafkaAssignmentID?
   var holds = PartitionHolds()
   var batch: [KafkaMessage] = []
   var isBackpressured = false

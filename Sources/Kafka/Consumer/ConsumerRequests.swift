@@ -1,8 +1,8 @@
-/// What other threads ask of the one that polls.
+/// What other threads ask of the one that polls, and what they may know of it.
 struct ConsumerRequests: Sendable {
   enum Change: Sendable {
-    case pause([KafkaTopicPartition])
-    case resume([KafkaTopicPartition])
+    case pause([KafkaTopicPartition], under: KafkaAssignmentID)
+    case resume([KafkaTopicPartition], under: KafkaAssignmentID)
   }
 
   /// Holds and releases, in the order in which they were asked for.
@@ -12,14 +12,31 @@ struct ConsumerRequests: Sendable {
   /// The client while it can be used from outside.
   var handle: ClientHandle?
   var hasStarted = false
+  var assignments = Assignments()
+}
 
-  /// Changes that were asked for while the partitions belonged to an assignment that ends.
-  mutating func forget(_ partitions: Set<KafkaTopicPartition>) {
-    changes = changes.map { change in
-      switch change {
-      case .pause(let named): .pause(named.filter { !partitions.contains($0) })
-      case .resume(let named): .resume(named.filter { !partitions.contains($0) })
-      }
-    }
+/// Which assignment is the present one, and how many commits for it are under way.
+struct Assignments: Sendable {
+  private(set) var present: KafkaAssignmentID?
+  private var count: UInt64 = 0
+  /// Commits that began under the present assignment and have not returned.
+  var commitsInProgress = 0
+
+  mutating func begin() -> KafkaAssignmentID {
+    count += 1
+    let assignment = KafkaAssignmentID(rawValue: count)
+    present = assignment
+    return assignment
+  }
+
+  mutating func end() {
+    present = nil
+  }
+
+  /// - Throws: `KafkaError` where the assignment has ended.
+  func check(_ assignment: KafkaAssignmentID, for operation: String) throws {
+    guard assignment != present else { return }
+    throw KafkaError(
+      code: .state, message: "assignment \(assignment) has ended: its partitions were given up", operation: operation)
   }
 }

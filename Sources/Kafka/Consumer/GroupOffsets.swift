@@ -7,7 +7,15 @@ actor GroupOffsets {
 
   nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
 
-  func commit(_ offsets: [KafkaTopicPartition: Int64], through handle: ClientHandle) throws {
+  func commit(
+    _ offsets: [KafkaTopicPartition: Int64], through handle: ClientHandle, under assignment: KafkaAssignmentID,
+    of loop: ConsumerLoop
+  ) throws {
+    try loop.requests.withLock { requests in
+      try requests.assignments.check(assignment, for: "commit")
+      requests.assignments.commitsInProgress += 1
+    }
+    defer { loop.requests.update { $0.assignments.commitsInProgress -= 1 } }
     let list = TopicPartitions(offsets)
     let code = rd_kafka_commit(handle.pointer, list.pointer, 0)
     if let failed = list.firstError {

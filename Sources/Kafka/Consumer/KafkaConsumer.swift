@@ -48,14 +48,16 @@ public final class KafkaConsumer: Sendable {
     loop.start(handle, topics: topics)
   }
 
-  /// Lets messages come from partitions that were held since their assignment or by `pause`. Others are left alone.
-  public func resume(_ partitions: some Sequence<KafkaTopicPartition>) {
-    loop.request { $0.changes.append(.resume(Array(partitions))) }
+  /// Lets messages come from partitions that were held since their assignment or by `pause`. Others are left alone, and
+  /// nothing happens where the assignment has ended.
+  public func resume(_ partitions: some Sequence<KafkaTopicPartition>, under assignment: KafkaAssignmentID) {
+    loop.request { $0.changes.append(.resume(Array(partitions), under: assignment)) }
   }
 
   /// Holds partitions until `resume`. What was taken from the broker already is read again then, none of it twice.
-  public func pause(_ partitions: some Sequence<KafkaTopicPartition>) {
-    loop.request { $0.changes.append(.pause(Array(partitions))) }
+  /// Nothing happens where the assignment has ended.
+  public func pause(_ partitions: some Sequence<KafkaTopicPartition>, under assignment: KafkaAssignmentID) {
+    loop.request { $0.changes.append(.pause(Array(partitions), under: assignment)) }
   }
 
   /// Says that of the messages handed over so much room is free again: the sum of their `KafkaMessage.room`.
@@ -67,9 +69,14 @@ public final class KafkaConsumer: Sendable {
   public var outstanding: Int { loop.outstanding }
 
   /// Commits positions for the group: for each partition the next offset to be read.
-  public func commit(_ offsets: [KafkaTopicPartition: Int64]) async throws {
+  ///
+  /// A commit that has begun holds up the end of its assignment (for ten seconds at most), so that it does not reach the
+  /// broker in the name of a later one.
+  /// - Throws: `KafkaError`; with the code `state` where the assignment has ended, and then nothing is committed.
+  public func commit(_ offsets: [KafkaTopicPartition: Int64], under assignment: KafkaAssignmentID) async throws {
     guard !offsets.isEmpty else { return }
-    try await self.offsets.commit(offsets, through: loop.handle(for: "commit"))
+    let handle = try loop.handle(for: "commit")
+    try await self.offsets.commit(offsets, through: handle, under: assignment, of: loop)
   }
 
   /// The group's committed offsets, stable ones only; `nil` where there is none.
@@ -94,27 +101,27 @@ public final class KafkaConsumer: Sendable {
   }
 
   /// What a producer needs to move this group's position within a transaction.
-  /// - Parameter assignmentNumber: the assignment under which the offsets were read; `nil` for whichever there is.
-  func groupMetadata(assignmentNumber expected: UInt64?) throws -> GroupMetadata {
+  /// - Parameter assignment: the one under which the offsets were read.
+  func groupMetadata(under assignment: KafkaAssignmentID) throws -> GroupMetadata {
     let operation = "consumer_group_metadata"
     let handle = try loop.handle(for: operation)
     guard let pointer = rd_kafka_consumer_group_metadata(handle.pointer) else {
       throw KafkaError(code: .unknownMember, message: "the consumer is no member of its group", operation: operation)
     }
     let metadata = GroupMetadata(pointer)
-    // The number changes before the group's generation can, so metadata of a later one never passes.
-    try checkAssignment(expected, for: operation)
+    // An assignment ends before the group's generation can change, so metadata of a later one never passes.
+    try checkAssignment(assignment, for: operation)
     return metadata
   }
 
-  /// Checks that nothing was given up since the assignment with this number was made.
-  /// - Throws: `KafkaError` with `mustAbortTransaction` where partitions were given up.
-  func checkAssignment(_ expected: UInt64?, for operation: String) throws {
-    guard let expected, expected != loop.assignmentNumber.load(ordering: .sequentiallyConsistent) else { return }
-    var error = KafkaError(
-      code: .state, message: "partitions were given up since the offsets were read", operation: operation)
-    error.mustAbortTransaction = true
-    throw error
+  /// - Throws: `KafkaError` with `mustAbortTransaction` where the assignment has ended.
+  func checkAssignment(_ assignment: KafkaAssignmentID, for operation: String) throws {
+    do {
+      try loop.requests.withLock { try $0.assignments.check(assignment, for: operation) }
+    } catch var error as KafkaError {
+      error.mustAbortTransaction = true
+      throw error
+    }
   }
 }
 

@@ -37,28 +37,29 @@ extension KafkaProducer {
   /// - Parameters:
   ///   - offsets: for each partition the next offset to be read; may be empty.
   ///   - consumer: the group's member that read them; may be `nil` only where there are no offsets.
-  ///   - assignmentNumber: the consumer's when they were read: nothing is published where it has changed since.
+  ///   - assignment: the one under which they were read; may be `nil` only where there are no offsets. Nothing is
+  ///     published where it has ended.
   ///   - produce: writes the records. When it throws, the transaction is aborted and its error is thrown on.
   /// - Throws: `KafkaError`. With `mustAbortTransaction` the transaction has been aborted, and the same content may be
   ///   sent again (a record that is too large has to be dealt with in `produce`, or it will be so again); with `isFatal` the producer is of no use any more.
   public func transact(
-    offsets: [KafkaTopicPartition: Int64] = [:], consumer: KafkaConsumer? = nil, assignmentNumber: UInt64? = nil,
+    offsets: [KafkaTopicPartition: Int64] = [:], consumer: KafkaConsumer? = nil, assignment: KafkaAssignmentID? = nil,
     produce: @Sendable (inout KafkaRecordSink) throws -> Void
   ) throws {
     let writer = try readyWriter()
-    let metadata = offsets.isEmpty ? nil : try groupMetadata(of: consumer, assignmentNumber)
+    let membership = offsets.isEmpty ? nil : try membership(of: consumer, assignment)
     try attempt(writer, "begin_transaction") { rd_kafka_begin_transaction(writer.client) }
-    if let metadata {
+    if let membership {
       // The offsets go first: adding partitions to a transaction whose predecessor is still being completed waits a
       // fixed 20 ms, adding offsets only retry.backoff.ms.
       let list = TopicPartitions(offsets)
       try attempt(writer, "send_offsets_to_transaction") {
-        rd_kafka_send_offsets_to_transaction(writer.client, list.pointer, metadata.pointer, -1)
+        rd_kafka_send_offsets_to_transaction(writer.client, list.pointer, membership.metadata.pointer, -1)
       }
       // The broker checks the member and its generation, which a member that joins again may keep, but never who owns
       // the partitions: whether they were given up meanwhile is checked here.
       do {
-        try consumer?.checkAssignment(assignmentNumber, for: "send_offsets_to_transaction")
+        try membership.check("send_offsets_to_transaction")
       } catch {
         try abort(writer)
         throw error
@@ -89,11 +90,13 @@ extension KafkaProducer {
     }
   }
 
-  private func groupMetadata(of consumer: KafkaConsumer?, _ assignmentNumber: UInt64?) throws -> GroupMetadata {
-    guard let consumer else {
-      throw KafkaError(code: .invalidArgument, message: "offsets need the consumer", operation: "transact")
+  private func membership(of consumer: KafkaConsumer?, _ assignment: KafkaAssignmentID?) throws -> Membership {
+    guard let consumer, let assignment else {
+      throw KafkaError(
+        code: .invalidArgument, message: "offsets need the consumer and its assignment", operation: "transact")
     }
-    return try consumer.groupMetadata(assignmentNumber: assignmentNumber)
+    return Membership(
+      consumer: consumer, assignment: assignment, metadata: try consumer.groupMetadata(under: assignment))
   }
 
   /// Calls until it succeeds or fails for good. What fails for good leaves no open transaction behind: it is aborted
@@ -137,4 +140,13 @@ extension KafkaProducer {
       throw error
     }
   }
+}
+
+/// The place in the group in whose name a transaction's offsets are sent.
+private struct Membership {
+  let consumer: KafkaConsumer
+  let assignment: KafkaAssignmentID
+  let metadata: GroupMetadata
+
+  func check(_ operation: String) throws { try consumer.checkAssignment(assignment, for: operation) }
 }

@@ -24,22 +24,22 @@ struct TransactionTests {
     let consumer = try cluster.consumer(requests, group: group, handler: handler, instance: "member")
     try consumer.start()
     try await handler.recorder.wait("the assignment") { $0.assigned.count == 2 }
-    consumer.resume([place])
+    consumer.resume([place], under: handler.assignment)
     try await handler.recorder.wait("the requests") { $0.messages.count == 10 }
     let producer = try await producer(cluster, OpenCluster.uniqueName("producer"))
 
-    try await producer.transact(offsets: [place: 4], consumer: consumer) { sink in
+    try await producer.transact(offsets: [place: 4], consumer: consumer, assignment: handler.assignment) { sink in
       for number in 0..<4 { try sink.send(topic: results, partition: 0, key: nil, value: Array("\(number)".utf8)) }
     }
     #expect(try await consumer.committed([place])[place] == 4)
     await #expect(throws: Stop.self) {
-      try await producer.transact(offsets: [place: 9], consumer: consumer) { sink in
+      try await producer.transact(offsets: [place: 9], consumer: consumer, assignment: handler.assignment) { sink in
         for number in 4..<9 { try sink.send(topic: results, partition: 0, key: nil, value: Array("\(number)".utf8)) }
         throw Stop()
       }
     }
     #expect(try await consumer.committed([place])[place] == 4, "an aborted transaction moves nothing")
-    try await producer.transact(offsets: [place: 10], consumer: consumer) { sink in
+    try await producer.transact(offsets: [place: 10], consumer: consumer, assignment: handler.assignment) { sink in
       for number in 4..<10 { try sink.send(topic: results, partition: 1, key: nil, value: Array("\(number)".utf8)) }
     }
     #expect(try await consumer.committed([place])[place] == 10)

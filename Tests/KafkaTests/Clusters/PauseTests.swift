@@ -15,7 +15,7 @@ import Testing
     let consumer = try cluster.consumer(topic, group: OpenCluster.uniqueName("group"), handler: handler)
     try consumer.start()
     let partitions = Array(try await handler.recorder.wait("the assignment") { $0.assigned.count == 3 }.assigned.keys)
-    consumer.resume(partitions)
+    consumer.resume(partitions, under: handler.assignment)
     // Publishes in portions, so that pauses meet full queues, empty ones and those being filled.
     for portion in 0..<30 {
       let numbers = portion * 200..<(portion + 1) * 200
@@ -23,17 +23,21 @@ import Testing
         numbers.map { KafkaRecord(topic: topic, partition: Int32($0 % 3), value: Array("\($0)".utf8)) })
       for _ in 0..<Int.random(in: 0..<6, using: &random) {
         let some = partitions.filter { _ in Bool.random(using: &random) }
-        if Bool.random(using: &random) { consumer.pause(some) } else { consumer.resume(some) }
+        if Bool.random(using: &random) {
+          consumer.pause(some, under: handler.assignment)
+        } else {
+          consumer.resume(some, under: handler.assignment)
+        }
       }
       if Int.random(in: 0..<3, using: &random) == 0 {
         let least = handler.recorder.state.messages.count + 1
-        consumer.resume(partitions)
+        consumer.resume(partitions, under: handler.assignment)
         try await handler.recorder.wait("progress, seed \(seed)") {
           $0.messages.count >= min(least, numbers.upperBound)
         }
       }
     }
-    consumer.resume(partitions)
+    consumer.resume(partitions, under: handler.assignment)
     let messages = try await handler.recorder.wait("all, seed \(seed)") { $0.messages.count >= count }.messages
     for partition in 0..<3 {
       let numbers = messages.filter { Int($0.partition) == partition }.map(\.number)
@@ -52,10 +56,10 @@ import Testing
     let consumer = try cluster.consumer(topic, group: OpenCluster.uniqueName("group"), handler: handler)
     try consumer.start()
     try await handler.recorder.wait("the assignment") { $0.assigned.count == 2 }
-    consumer.resume([KafkaTopicPartition(topic: topic, partition: 1)])
+    consumer.resume([KafkaTopicPartition(topic: topic, partition: 1)], under: handler.assignment)
     let first = try await handler.recorder.wait("one partition") { $0.messages.count >= 50 }
     #expect(first.messages.allSatisfy { $0.partition == 1 })
-    consumer.resume([KafkaTopicPartition(topic: topic, partition: 0)])
+    consumer.resume([KafkaTopicPartition(topic: topic, partition: 0)], under: handler.assignment)
     let all = try await handler.recorder.wait("the other") { $0.messages.count >= 100 }
     #expect(all.messages.filter { $0.partition == 0 }.map(\.number) == Array(0..<50))
     #expect(all.messages.count == 100)
@@ -75,7 +79,7 @@ import Testing
       topic, group: OpenCluster.uniqueName("group"), handler: handler, maxOutstanding: 300)
     try consumer.start()
     try await handler.recorder.wait("the assignment") { $0.assigned.count == 2 }
-    consumer.resume(handler.recorder.state.assigned.keys)
+    consumer.resume(handler.recorder.state.assigned.keys, under: handler.assignment)
     var acknowledged = 0
     var round = 0
     var pauses = 0
@@ -116,10 +120,10 @@ import Testing
     for number in 0..<9 {
       try await cluster.publish(cluster.numbered(number..<number + 1, topic: topic))
       let start = ContinuousClock.now
-      consumer.resume([place])
+      consumer.resume([place], under: handler.assignment)
       try await handler.recorder.wait("message \(number)") { $0.messages.count == number + 1 }
       waits.append(.now - start)
-      consumer.pause([place])
+      consumer.pause([place], under: handler.assignment)
     }
     #expect(handler.recorder.state.messages.map(\.number) == Array(0..<9))
     #expect(waits.sorted()[4] < .milliseconds(600), "\(waits)")

@@ -26,7 +26,7 @@ import Testing
     let assigned = try await handler.recorder.wait("the assignment") { $0.assigned.count == 1 }
     #expect(assigned.assignments == [[KafkaAssignment(partition: .init(topic: topic, partition: 0), startOffset: nil)]])
     #expect(assigned.messages.isEmpty, "held until resumed")
-    consumer.resume(assigned.assigned.keys)
+    consumer.resume(assigned.assigned.keys, under: handler.assignment)
     let received = try await handler.recorder.wait("the messages") { $0.messages.count == 4 }.messages
     for (message, record) in zip(received, sent) {
       #expect(message.topic == topic)
@@ -38,6 +38,7 @@ import Testing
     #expect(received[0].timestampMilliseconds == 1_700_000_000_123)
     #expect(await consumer.close(timeout: .seconds(10)))
     #expect(handler.recorder.state.revocations.count == 1)
+    #expect(handler.recorder.state.strays == 0)
   }
 
   @Test(arguments: TestCluster.all)
@@ -52,9 +53,9 @@ import Testing
     let consumer = try cluster.consumer(topic, group: group, handler: first)
     try consumer.start()
     try await first.recorder.wait("the assignment") { $0.assigned.count == 2 }
-    consumer.resume(first.recorder.state.assigned.keys)
+    consumer.resume(first.recorder.state.assigned.keys, under: first.assignment)
     try await first.recorder.wait("the messages") { $0.messages.count == 10 }
-    try await consumer.commit([place: 7])
+    try await consumer.commit([place: 7], under: first.assignment)
     let committed = try await consumer.committed([place, KafkaTopicPartition(topic: topic, partition: 1)])
     #expect(committed[place] == 7)
     #expect(committed[KafkaTopicPartition(topic: topic, partition: 1)] == .some(nil))
@@ -65,7 +66,7 @@ import Testing
     try successor.start()
     try await second.recorder.wait("the assignment") { $0.assigned.count == 2 }
     #expect(second.recorder.state.assigned[place] == 7)
-    successor.resume([place])
+    successor.resume([place], under: second.assignment)
     try await second.recorder.wait("the rest") { $0.messages.count == 3 }
     #expect(second.recorder.state.messages.map(\.number) == [7, 8, 9])
     #expect(await successor.close(timeout: .seconds(10)))

@@ -16,10 +16,12 @@ import Testing
     let two = try cluster.consumer(topic, group: group, handler: second)
     try one.start()
     try await first.recorder.wait("everything for the first") { $0.assigned.count == 4 }
-    one.resume(first.recorder.state.assigned.keys)
+    one.resume(first.recorder.state.assigned.keys, under: first.assignment)
     try await cluster.publish((0..<40).map { KafkaRecord(topic: topic, partition: Int32($0 % 4), value: [1]) })
     try await first.recorder.wait("the messages") { $0.messages.count == 40 }
-    try await one.commit(Dictionary(uniqueKeysWithValues: first.recorder.state.assigned.keys.map { ($0, 10) }))
+    let offsets = Dictionary(uniqueKeysWithValues: first.recorder.state.assigned.keys.map { ($0, Int64(10)) })
+    let ended = first.assignment
+    try await one.commit(offsets, under: ended)
 
     try two.start()
     try await first.recorder.wait("half for the first") { $0.revocations.count == 1 && $0.assigned.count == 2 }
@@ -28,8 +30,11 @@ import Testing
     #expect(Set(halves.0.keys).isDisjoint(with: halves.1.keys))
     #expect(halves.1.values.allSatisfy { $0 == 10 }, "begins where the first one committed")
     #expect(halves.0.values.allSatisfy { $0 == 10 })
-    one.resume(halves.0.keys)
-    two.resume(halves.1.keys)
+    await #expect(throws: KafkaError.self, "the first assignment has ended") {
+      try await one.commit(offsets, under: ended)
+    }
+    one.resume(halves.0.keys, under: first.assignment)
+    two.resume(halves.1.keys, under: second.assignment)
     try await cluster.publish((0..<40).map { KafkaRecord(topic: topic, partition: Int32($0 % 4), value: [2]) })
     try await first.recorder.wait("its share") { $0.messages.count == 60 }
     try await second.recorder.wait("its share") { $0.messages.count == 20 }
@@ -40,6 +45,48 @@ import Testing
     try await first.recorder.wait("everything again") { $0.assigned.count == 4 }
     #expect(await one.close(timeout: .seconds(20)))
     #expect(first.recorder.state.failures.isEmpty)
+    let ids = first.recorder.state.ids.map(\.rawValue)
+    #expect(ids == ids.sorted() && Set(ids).count == ids.count && ids.allSatisfy { $0 >= 1 }, "\(ids)")
+    #expect(first.recorder.state.strays == 0 && second.recorder.state.strays == 0)
+  }
+
+  /// What is asked for under an assignment that has ended changes nothing of the next one.
+  @Test func anEndedAssignmentResumesAndCommitsNothing() async throws {
+    let cluster = try TestCluster.mock.open()
+    let topic = try await cluster.createTopic("ended", partitions: 1)
+    let place = KafkaTopicPartition(topic: topic, partition: 0)
+    try await cluster.publish(cluster.numbered(0..<3, topic: topic))
+    let handler = RecordingHandler()
+    let consumer = try cluster.consumer(topic, group: OpenCluster.uniqueName("group"), handler: handler)
+    let producer = try KafkaProducer(
+      configuration: cluster.configuration, transactionalID: OpenCluster.uniqueName("id"), logger: cluster.logger)
+    try await producer.initTransactions(timeout: .seconds(20))
+    try consumer.start()
+    try await handler.recorder.wait("the assignment") { $0.ids.count == 1 }
+    let ended = handler.assignment
+    cluster.mock?.pushRequestErrors(.heartbeat, [.unknownMember])
+    try await handler.recorder.wait("the next assignment") { $0.losses.count == 1 && $0.ids.count == 2 }
+    consumer.resume([place], under: ended)
+    do {
+      try await consumer.commit([place: 1], under: ended)
+      Issue.record("the assignment has ended")
+    } catch let error as KafkaError {
+      #expect(error.code == .state && !error.isFatal && !error.isRetriable, "\(error)")
+    }
+    do {
+      try await producer.transact(offsets: [place: 1], consumer: consumer, assignment: ended) { _ in
+        Issue.record("the assignment has ended")
+      }
+      Issue.record("the assignment has ended")
+    } catch let error as KafkaError {
+      #expect(error.code == .state && error.mustAbortTransaction && !error.isFatal, "\(error)")
+    }
+    #expect(try await consumer.committed([place])[place] == .some(nil))
+    #expect(handler.recorder.state.messages.isEmpty, "still held")
+    consumer.resume([place], under: handler.assignment)
+    try await handler.recorder.wait("the messages") { $0.messages.count == 3 }
+    #expect(await consumer.close(timeout: .seconds(20)))
+    #expect(await producer.close(timeout: .seconds(10)))
   }
 
   @Test(arguments: clusters)
@@ -63,7 +110,7 @@ import Testing
     // The polling thread waits in the handler; committing has to work all the same.
     let offsets = Dictionary(uniqueKeysWithValues: first.recorder.state.assigned.keys.map { ($0, Int64(5)) })
     do {
-      try await one.commit(offsets)
+      try await one.commit(offsets, under: first.assignment)
     } catch let error as KafkaError where cluster.mock != nil {
       // A Kafka takes it; the embedded cluster refuses everything while a group is being rebalanced.
       #expect(error.code == .rebalanceInProgress)
@@ -99,7 +146,7 @@ import Testing
     try two.start()
     try await asked.wait("the revocation") { $0 }
     let offsets = Dictionary(uniqueKeysWithValues: first.recorder.state.assigned.keys.map { ($0, Int64(5)) })
-    try await producer.transact(offsets: offsets, consumer: one) { sink in
+    try await producer.transact(offsets: offsets, consumer: one, assignment: first.assignment) { sink in
       try sink.send(topic: topic, partition: 0, key: nil, value: [1])
     }
     gate.open()
@@ -126,7 +173,7 @@ import Testing
     #expect(handler.recorder.state.failures.contains { $0.code == .groupAuthorizationFailed })
     #expect(handler.recorder.state.failures.allSatisfy { !$0.isFatal })
     try await cluster.publish(cluster.numbered(0..<3, topic: topic))
-    consumer.resume(handler.recorder.state.assigned.keys)
+    consumer.resume(handler.recorder.state.assigned.keys, under: handler.assignment)
     try await handler.recorder.wait("the messages") { $0.messages.count == 3 }
     #expect(await consumer.close(timeout: .seconds(20)))
   }
@@ -192,7 +239,9 @@ import Testing
     await consumer.close(timeout: .seconds(2))
     #expect(ContinuousClock.now - start < .seconds(20))
     try await handler.recorder.wait("the end of the assignment") { $0.assigned.isEmpty }
-    await #expect(throws: KafkaError.self) { try await consumer.commit([.init(topic: topic, partition: 0): 1]) }
+    await #expect(throws: KafkaError.self) {
+      try await consumer.commit([.init(topic: topic, partition: 0): 1], under: handler.assignment)
+    }
   }
 
   @Test func aConsumerThatNeverStartedClosesAtOnce() async throws {

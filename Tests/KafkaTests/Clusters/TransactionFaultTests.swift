@@ -82,7 +82,9 @@ struct TransactionFault: Sendable, CustomStringConvertible {
     try await withTransactions { session in
       let topic = session.topic
       await #expect(throws: Stop.self) {
-        try await session.producer.transact(offsets: [session.place: 9], consumer: session.consumer) { sink in
+        try await session.producer.transact(
+          offsets: [session.place: 9], consumer: session.consumer, assignment: session.assignment
+        ) { sink in
           try sink.send(topic: topic, partition: 0, key: nil, value: [1])
           throw Stop()
         }
@@ -171,12 +173,15 @@ private struct Session: Sendable {
   let group: String
   let transactionalID: String
   let consumer: KafkaConsumer
+  let assignment: KafkaAssignmentID
   let producer: KafkaProducer
 
   var place: KafkaTopicPartition { KafkaTopicPartition(topic: topic, partition: 0) }
 
   func transact(_ number: Int, begun: @escaping @Sendable () -> Void = {}) async throws {
-    try await producer.transact(offsets: [place: Int64(number)], consumer: consumer) { sink in
+    try await producer.transact(
+      offsets: [place: Int64(number)], consumer: consumer, assignment: assignment
+    ) { sink in
       begun()
       try sink.send(
         topic: topic, partition: 0, key: nil, value: [UInt8(number)], headers: [KafkaHeader(name: "n", value: "1")])
@@ -209,7 +214,7 @@ private func withTransactions(
   try await handler.recorder.wait("the assignment") { $0.assigned.count == 1 }
   let session = Session(
     mock: mock, log: cluster.log, topic: topic, group: group, transactionalID: transactionalID, consumer: consumer,
-    producer: producer)
+    assignment: handler.assignment, producer: producer)
   try await session.transact(1)
   try await body(session)
   #expect(await producer.close(timeout: .seconds(10)))

@@ -8,6 +8,10 @@ final class RecordingHandler: KafkaConsumerHandler {
     /// What is assigned at the moment.
     var assigned: [KafkaTopicPartition: Int64?] = [:]
     var assignments: [[KafkaAssignment]] = []
+    /// The assignments' names, in order.
+    var ids: [KafkaAssignmentID] = []
+    /// Calls that named another assignment than the present one.
+    var strays = 0
     var revocations: [[KafkaTopicPartition]] = []
     var losses: [[KafkaTopicPartition]] = []
     var failures: [KafkaError] = []
@@ -19,6 +23,13 @@ final class RecordingHandler: KafkaConsumerHandler {
   }
 
   let recorder = Recorder(State())
+
+  /// The latest assignment.
+  var assignment: KafkaAssignmentID {
+    guard let last = recorder.state.ids.last else { preconditionFailure("nothing was assigned yet") }
+    return last
+  }
+
   /// Called on the consumer's thread, for tests that answer at once.
   let onAssigned: @Sendable ([KafkaAssignment]) -> Void
   let onReceived: @Sendable ([KafkaMessage]) -> Void
@@ -34,33 +45,37 @@ final class RecordingHandler: KafkaConsumerHandler {
     self.onRevoked = onRevoked
   }
 
-  func received(_ messages: [KafkaMessage]) {
+  func received(_ messages: [KafkaMessage], under assignment: KafkaAssignmentID) {
     onReceived(messages)
     recorder.update {
+      if assignment != $0.ids.last { $0.strays += 1 }
       $0.messages += messages
       $0.batches.append(messages.count)
     }
   }
 
-  func assigned(_ partitions: [KafkaAssignment]) {
+  func assigned(_ partitions: [KafkaAssignment], under assignment: KafkaAssignmentID) {
     onAssigned(partitions)
     recorder.update {
       for assignment in partitions { $0.assigned.updateValue(assignment.startOffset, forKey: assignment.partition) }
       $0.assignments.append(partitions)
+      $0.ids.append(assignment)
     }
   }
 
-  func revoked(_ partitions: [KafkaTopicPartition]) {
+  func revoked(_ partitions: [KafkaTopicPartition], under assignment: KafkaAssignmentID) {
     onRevoked(partitions)
     recorder.update {
       for partition in partitions { $0.assigned[partition] = nil }
+      if assignment != $0.ids.last { $0.strays += 1 }
       $0.revocations.append(partitions)
     }
   }
 
-  func lost(_ partitions: [KafkaTopicPartition]) {
+  func lost(_ partitions: [KafkaTopicPartition], under assignment: KafkaAssignmentID) {
     recorder.update {
       for partition in partitions { $0.assigned[partition] = nil }
+      if assignment != $0.ids.last { $0.strays += 1 }
       $0.losses.append(partitions)
     }
   }
