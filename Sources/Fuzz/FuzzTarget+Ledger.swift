@@ -29,7 +29,7 @@ extension FuzzTarget {
     var later = now
     for _ in 0..<4 {
       while engine.nextCall(at: later, requestID: UUID.random) != nil {}
-      if engine.takeCommit() != nil { engine.committed() }
+      if engine.nextBatch() != nil { engine.committed() }
       later = later + .seconds(100_000)
       engine.advance(to: later)
     }
@@ -59,6 +59,6 @@ extension FuzzTarget {
       let kind = random.pick(CancelAnswer.Kind.allCases)
       engine.answered(call.id, CancelAnswer(kind: kind, httpStatus: 200, token: "t"), at: now + .milliseconds(5))
     }
-    return engine.takeCommit()?.ledger.first
+    return engine.nextBatch()?.ledger.first
   }
 }

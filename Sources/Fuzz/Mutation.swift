@@ -45,10 +45,10 @@ enum Mutation {
     var bytes = Array(repeating: opening, count: depth).flatMap(\.self)
     if random.oneIn(2) {
       bytes.append(UInt8(ascii: "1"))
-      let closing = opening.reversed().compactMap { byte -> UInt8? in
+      let disposition = opening.reversed().compactMap { byte -> UInt8? in
         byte == UInt8(ascii: "[") ? UInt8(ascii: "]") : byte == UInt8(ascii: "{") ? UInt8(ascii: "}") : nil
       }
-      for _ in 0..<depth { bytes.append(contentsOf: closing) }
+      for _ in 0..<depth { bytes.append(contentsOf: disposition) }
     }
     return bytes
   }

@@ -70,7 +70,7 @@ import Testing
       let receipt = engine.receive(.make(order: 1, offset: offset, producedAt: at(0)), at: at(0))
       #expect(receipt == (offset == 0 ? .opened : .attached))
     }
-    let taken = engine.takeCommit()
+    let taken = engine.nextBatch()
     let batch = try #require(taken)
     let records = batch.ledger
     #expect(records.count > 5)

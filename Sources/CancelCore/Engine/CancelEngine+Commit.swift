@@ -1,9 +1,67 @@
 import CancelContract
 
+/// What one transaction carries: results, dead letters, changed order states and positions, all or none.
+public struct CommitBatch: Sendable {
+  /// The results of requests that are answered.
+  public var results: [CancelResult] = []
+  /// Messages that could not be taken as requests.
+  public var refused: [RefusedMessage] = []
+  /// The ledger records of orders that changed.
+  public var ledger: [LedgerEntry] = []
+  /// The offset of the next request to read, for each partition that the batch speaks of, where it is known.
+  public var positions: [Int32: Int64] = [:]
+
+  /// What it speaks of, for the case that it is aborted.
+  var parts: [Part] = []
+
+  /// One record of the ledger topic.
+  public struct LedgerEntry: Sendable {
+    /// The partition, the same as the requests'.
+    public var partition: Int32
+    /// `orderId@account`, or `orderId#n@account` for the n-th record beside an order's own.
+    public var key: [UInt8]
+    /// The order's state; `nil` for a tombstone.
+    public var value: [UInt8]?
+  }
+
+  /// What the batch takes from one partition.
+  struct Part: Sendable {
+    var partition: Int32
+    /// The ownership under which it was built.
+    var epoch: UInt64
+    var changed: [OrderKey]
+    /// The records that there may have been beside an order's own, before the batch.
+    var extraRecords: [OrderKey: Set<Int>] = [:]
+  }
+}
+
+/// A message that could not be taken as a request, byte for byte, on its way to the dead-letter topic.
+public struct RefusedMessage: Hashable, Sendable {
+  /// Where it stands.
+  public var source: SourceCoordinates
+  /// Its key.
+  public var key: [UInt8]?
+  /// Its value.
+  public var value: [UInt8]?
+  /// All its headers.
+  public var headers: [RecordHeader]
+  /// Why it was refused.
+  public var problem: Problem
+
+  /// The message at `source`, refused for `problem`.
+  public init(source: SourceCoordinates, key: [UInt8]?, value: [UInt8]?, headers: [RecordHeader], problem: Problem) {
+    self.source = source
+    self.key = key
+    self.value = value
+    self.headers = headers
+    self.problem = problem
+  }
+}
+
 extension CancelEngine {
   /// Whether anything waits to be committed, and no batch is under way.
   public var hasSomethingToCommit: Bool {
-    committing == nil && !(results.isEmpty && commitList.isEmpty)
+    committing == nil && !(results.isEmpty && uncommittedPartitions.isEmpty)
   }
 
   /// Results that wait to be committed, without those of the batch under way.
@@ -13,29 +71,29 @@ extension CancelEngine {
   ///
   /// It is followed by `committed()` or `aborted()`. Where more results have gathered than one batch is to hold, some
   /// partitions are left for the next; one partition is never split, for its position stands for all of it.
-  public mutating func takeCommit() -> CommitBatch? {
+  public mutating func nextBatch() -> CommitBatch? {
     guard hasSomethingToCommit else { return nil }
     var batch = CommitBatch()
-    let taken = takePartitions()
-    if commitList.isEmpty {
+    let taken = partitionsOfNextBatch()
+    if uncommittedPartitions.isEmpty {
       swap(&batch.results, &results)
       swap(&batch.refused, &refused)
     } else {
-      let left = Set(commitList)
+      let left = Set(uncommittedPartitions)
       batch.results = results.filter { !left.contains($0.source.partition) }
       results.removeAll { !left.contains($0.source.partition) }
       batch.refused = refused.filter { !left.contains($0.source.partition) }
       refused.removeAll { !left.contains($0.source.partition) }
     }
-    for number in taken { takeChanges(of: number, into: &batch) }
+    for number in taken { moveChanges(of: number, into: &batch) }
     committing = batch
     return batch
   }
 
   /// Takes those partitions from the list that go into the next batch.
-  private mutating func takePartitions() -> [Int32] {
+  private mutating func partitionsOfNextBatch() -> [Int32] {
     var taken: [Int32] = []
-    swap(&taken, &commitList)
+    swap(&taken, &uncommittedPartitions)
     guard results.count > policy.resultsPerCommit, taken.count > 1 else { return taken }
     var waiting: [Int32: Int] = [:]
     for result in results { waiting[result.source.partition, default: 0] += 1 }
@@ -44,7 +102,7 @@ extension CancelEngine {
       size += waiting[number] ?? 0
       return size > policy.resultsPerCommit
     }
-    commitList = Array(taken[max(1, end ?? taken.count)...])
+    uncommittedPartitions = Array(taken[max(1, end ?? taken.count)...])
     return Array(taken.prefix(max(1, end ?? taken.count)))
   }
 
@@ -63,7 +121,7 @@ extension CancelEngine {
     results = batch.results.filter { numbers.contains($0.source.partition) } + results
     refused = batch.refused.filter { numbers.contains($0.source.partition) } + refused
     for part in owned {
-      joinCommitList(part.partition)
+      scheduleCommit(part.partition)
       partitions[part.partition].extraRecords.merge(part.extraRecords) { $0.union($1) }
       for key in part.changed {
         if case .open(let slot)? = partitions[part.partition].orders[key] {
@@ -86,17 +144,17 @@ extension CancelEngine {
   /// The record of an order is to be written.
   mutating func markChanged(_ ref: OrderRef) {
     partitions[ref.partition].changed.append(ref.key)
-    joinCommitList(ref.partition)
+    scheduleCommit(ref.partition)
   }
 
-  mutating func joinCommitList(_ number: Int32) {
+  mutating func scheduleCommit(_ number: Int32) {
     guard !partitions[number].isInCommitList else { return }
     partitions[number].isInCommitList = true
-    commitList.append(number)
+    uncommittedPartitions.append(number)
   }
 
-  private mutating func takeChanges(of number: Int32, into batch: inout CommitBatch) {
-    let changed = partitions[number].takeChanged()
+  private mutating func moveChanges(of number: Int32, into batch: inout CommitBatch) {
+    let changed = partitions[number].drainChanged()
     batch.positions[number] = partitions[number].position
     var part = CommitBatch.Part(partition: number, epoch: partitions[number].epoch, changed: changed)
     for key in changed { write(OrderRef(key: key, partition: number), into: &batch, &part) }
@@ -112,7 +170,7 @@ extension CancelEngine {
       orders[slot].isChanged = false
       write(LedgerRecord.open(orders[slot].state).encoded(), ref, into: &batch)
       guard orders[slot].pieces != nil else { break }
-      for (number, range) in orders[slot].pieces?.takeChanged() ?? [] {
+      for (number, range) in orders[slot].pieces?.drainChanged() ?? [] {
         write(LedgerRecord.more(Array(orders[slot].requests[range])).encoded(), ref, piece: number, into: &batch)
       }
       extraNumbers = Set(orders[slot].pieces?.extraNumbers ?? [])

@@ -4,7 +4,7 @@ import DequeModule
 /// Every decision of the worker: what is sent when, what is answered, what is remembered, what is committed.
 ///
 /// A value: it takes events and the time, and says what to do. The shell asks `nextCall` for calls to send until there
-/// is none, `takeCommit` for a batch to publish, and `nextWake` for when to call `advance` next.
+/// is none, `nextBatch` for a batch to publish, and `nextWake` for when to call `advance` next.
 ///
 /// Each operation costs O(log n) in the orders that are open, amortised.
 public struct CancelEngine: Sendable {
@@ -25,20 +25,20 @@ public struct CancelEngine: Sendable {
   var isStopping = false
 
   /// Keys that may have something to send, by the priority of their first order.
-  var killSwitchLine = Deque<QuotaKey>()
-  var routineLine = Deque<QuotaKey>()
+  var readyKillSwitchKeys = Deque<QuotaKey>()
+  var readyRoutineKeys = Deque<QuotaKey>()
 
   var orderTimers = LazyHeap<OrderTimer>()
   var keyTimers = LazyHeap<KeyTimer>()
-  var endingTimers = LazyHeap<EndingTimer>()
-  var endingsSweptAt = Timestamp.distantPast
+  var expiryTimers = LazyHeap<ExpiryTimer>()
+  var memoriesSweptAt = Timestamp.distantPast
   var waitChecks = LazyHeap<OrderTimer>()
   var waitsSweptAt = Timestamp.distantPast
 
   var results: [CancelResult] = []
   var refused: [RefusedMessage] = []
   /// Partitions that have something to commit beside results.
-  var commitList: [Int32] = []
+  var uncommittedPartitions: [Int32] = []
   var committing: CommitBatch?
   var notices: [WaitNotice] = []
 

@@ -15,7 +15,7 @@ struct KeyState: Sendable {
   var backingOff = 0
   var inFlight = 0
   /// Whether the key stands in the line of keys that may have something to send, by the line's priority.
-  var isInLine: (routine: Bool, killSwitch: Bool) = (false, false)
+  var isReady: (routine: Bool, killSwitch: Bool) = (false, false)
   /// When its entry among the engine's key timers is due.
   var timerAt = Timestamp.distantFuture
 
@@ -31,4 +31,39 @@ struct QueueEntry: Hashable, Comparable, Sendable {
   var slot: OrderSlot
 
   static func < (left: QueueEntry, right: QueueEntry) -> Bool { left.rank < right.rank }
+}
+
+/// Where a waiting order stands among those of its user key: the smaller rank is called first.
+public struct CallRank: Comparable, Hashable, Sendable {
+  /// A kill-switch goes before anything routine.
+  public var priority: Priority
+  /// Of equal priority, the earlier deadline goes first.
+  public var deadline: Timestamp
+  /// Of equal deadline, the earlier arrival goes first; counted by the engine.
+  public var arrival: UInt64
+
+  /// The rank of an order with these attributes.
+  public init(priority: Priority, deadline: Timestamp, arrival: UInt64) {
+    self.priority = priority
+    self.deadline = deadline
+    self.arrival = arrival
+  }
+
+  /// Whether `left` is called before `right`.
+  public static func < (left: CallRank, right: CallRank) -> Bool {
+    if left.priority != right.priority { return left.priority > right.priority }
+    if left.deadline != right.deadline { return left.deadline < right.deadline }
+    return left.arrival < right.arrival
+  }
+}
+
+/// The worker's own number for a user key: accounts that share the key share the number, and with it the quota.
+public struct QuotaKey: Hashable, Sendable {
+  /// Counted from 0 in the order in which the keys became known.
+  public let index: Int
+
+  /// The key with this number.
+  public init(index: Int) {
+    self.index = index
+  }
 }

@@ -1,4 +1,5 @@
 import CancelContract
+import HeapModule
 
 /// An order to look at when its time has come: a deadline, a next attempt, a long wait.
 struct OrderTimer: Comparable, Sendable {
@@ -17,10 +18,47 @@ struct KeyTimer: Comparable, Sendable {
 }
 
 /// A partition some of whose memories end at a time.
-struct EndingTimer: Comparable, Sendable {
+struct ExpiryTimer: Comparable, Sendable {
   var at: Timestamp
   var partition: Int32
   var epoch: UInt64
 
-  static func < (left: EndingTimer, right: EndingTimer) -> Bool { left.at < right.at }
+  static func < (left: ExpiryTimer, right: ExpiryTimer) -> Bool { left.at < right.at }
+}
+
+/// A heap whose entries can become stale: whoever pops one asks whether it still stands.
+///
+/// An order changes its rank or its deadline, or is answered, without a search through the heap; entries that no longer
+/// stand are dropped when they come up, or all at once when they outnumber the rest. So each operation is O(log n),
+/// amortised, and memory stays within twice of what stands, and a little.
+struct LazyHeap<Entry: Comparable & Sendable>: Sendable {
+  private var heap = Heap<Entry>()
+
+  var count: Int { heap.count }
+  var isEmpty: Bool { heap.isEmpty }
+
+  /// The smallest entry, stale or not.
+  var first: Entry? { heap.min }
+
+  /// All entries, stale ones among them, in no order.
+  var unordered: [Entry] { heap.unordered }
+
+  mutating func insert(_ entry: Entry) {
+    heap.insert(entry)
+  }
+
+  @discardableResult
+  mutating func popFirst() -> Entry? {
+    heap.popMin()
+  }
+
+  /// Whether there are more stale entries than `standing` ones and `slack` beside.
+  func mayCompact(standing: Int, slack: Int) -> Bool {
+    heap.count > 2 * standing + slack
+  }
+
+  /// Drops the entries that don't stand.
+  mutating func keep(_ stands: (Entry) -> Bool) {
+    heap = Heap(heap.unordered.filter(stands))
+  }
 }

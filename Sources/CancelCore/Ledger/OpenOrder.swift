@@ -14,7 +14,7 @@ struct OpenOrder: Sendable {
     /// settled or closed.
     case inFlight(CallID)
     /// Its partition's next owner: neither sent nor expired here. Followed by nothing.
-    case held
+    case suspended
   }
 
   let ref: OrderRef

@@ -79,7 +79,7 @@ struct RequestPieces: Sendable {
 
   /// The pieces beside the order's own record that have to be written, each with its requests' range; they count as
   /// written from then on.
-  mutating func takeChanged() -> [(number: Int, range: Range<Int>)] {
+  mutating func drainChanged() -> [(number: Int, range: Range<Int>)] {
     var changed: [(number: Int, range: Range<Int>)] = []
     var start = 0
     for index in pieces.indices {

@@ -19,7 +19,7 @@ extension WorkerLoop {
   }
 
   private func commit(at now: Timestamp) {
-    guard let batch = engine.takeCommit() else { return }
+    guard let batch = engine.nextBatch() else { return }
     isCommitting = true
     let group = membership
     Task {

@@ -40,7 +40,7 @@ extension WorkerLoop {
 
   /// Hands over the notices that have gathered.
   func publishNotices() {
-    let notices = engine.takeWaitNotices()
+    let notices = engine.drainWaitNotices()
     guard !notices.isEmpty else { return }
     notifier?.publish(notices)
   }

@@ -21,7 +21,7 @@ struct SettledLedger: Sendable {
       engine.restored(partition, position: 0, at: now)
     }
     for order in orders { cancel(order, &engine, at: now) }
-    guard let batch = engine.takeCommit() else { return [] }
+    guard let batch = engine.nextBatch() else { return [] }
     return batch.ledger.map {
       KafkaRecord(topic: topic, partition: $0.partition, key: $0.key, value: $0.value)
     }

@@ -37,7 +37,7 @@ extension CancelEngine {
       case .inFlight(let id):
         inFlight[order.ref.partition, default: 0] += 1
         check(flights[id] != nil)
-      case .held: check(partition.phase == .leaving)
+      case .suspended: check(partition.phase == .leaving)
       }
     }
     check(openRequests == requests && openOrders == count)
@@ -53,18 +53,20 @@ extension CancelEngine {
       let own = flights.values.filter { $0.key == key }.count
       check(keys[index].waiting == waiting[key] ?? 0 && keys[index].backingOff == backingOff[key] ?? 0)
       check(keys[index].inFlight == own && keys[index].gate.inFlight == own && keys[index].quota.inFlight == own)
-      verifyLine(key)
+      verifyReadyKeys(key)
     }
-    check(Set(killSwitchLine).count == killSwitchLine.count && Set(routineLine).count == routineLine.count)
+    check(
+      Set(readyKillSwitchKeys).count == readyKillSwitchKeys.count
+        && Set(readyRoutineKeys).count == readyRoutineKeys.count)
   }
 
   /// What waits for a key is looked at again: at its turn, at a time, or after an answer.
-  private func verifyLine(_ key: QuotaKey) {
+  private func verifyReadyKeys(_ key: QuotaKey) {
     let state = keys[key.index]
-    check(state.isInLine.killSwitch == killSwitchLine.contains(key))
-    check(state.isInLine.routine == routineLine.contains(key))
+    check(state.isReady.killSwitch == readyKillSwitchKeys.contains(key))
+    check(state.isReady.routine == readyRoutineKeys.contains(key))
     guard state.waiting > 0 else { return }
-    let isPlanned = state.isInLine.killSwitch || state.isInLine.routine || state.timerAt < .distantFuture
+    let isPlanned = state.isReady.killSwitch || state.isReady.routine || state.timerAt < .distantFuture
     check(isPlanned || state.inFlight > 0, "what waits for a key is forgotten")
   }
 

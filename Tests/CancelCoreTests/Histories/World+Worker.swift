@@ -44,7 +44,7 @@ extension World {
     let life = workers[worker].life
     if let wake = workers[worker].engine?.nextWake(), wake <= now { workers[worker].engine?.advance(to: now) }
     while let call = workers[worker].engine?.nextCall(at: now, requestID: { ids.next() }) { send(call, worker) }
-    for notice in workers[worker].engine?.takeWaitNotices() ?? [] { oracle.noticed(notice, policy, at: now) }
+    for notice in workers[worker].engine?.drainWaitNotices() ?? [] { oracle.noticed(notice, policy, at: now) }
     commit(worker)
     workers[worker].engine?.verify(at: now)
     if let wake = workers[worker].engine?.nextWake() {
@@ -97,7 +97,7 @@ extension World {
     guard workers[worker].commit == nil, workers[worker].engine?.hasSomethingToCommit == true else { return }
     let life = workers[worker].life
     guard chance(70) else { return agenda.plan(.turn(worker: worker, life: life), at: soon(1...30)) }
-    guard let batch = workers[worker].engine?.takeCommit() else { return }
+    guard let batch = workers[worker].engine?.nextBatch() else { return }
     batches += 1
     workers[worker].commit = WorkerModel.Commit(
       batch: batch, number: batches, tags: oracle.takeUncommitted(of: worker, in: Set(batch.parts.map(\.partition))))

@@ -71,7 +71,7 @@ struct EngineDriver {
   }
 
   private mutating func commit() {
-    while let batch = engine.takeCommit() {
+    while let batch = engine.nextBatch() {
       results += batch.results
       engine.committed()
     }

@@ -1,21 +1,21 @@
 import CancelContract
 
 /// How a request is answered without its order being settled.
-struct Closing {
+struct Disposition {
   var outcome: CancelOutcome
   var problem: Problem?
   /// Whether the answer is one call's, shared by every request of the order.
   var isShared = false
 }
 
-extension Closing {
+extension Disposition {
   /// The deadline passed; `order` is `nil` where none was opened.
-  static func expired(_ order: OpenOrder?) -> Closing {
+  static func expired(_ order: OpenOrder?) -> Disposition {
     if let order, order.outcomeUnknown {
       return .unknown(order, "the deadline passed before another call could tell")
     }
     if let order, order.attempts > 0 {
-      return Closing(
+      return Disposition(
         outcome: .failed,
         problem: Problem(
           .attemptsExhausted,
@@ -29,18 +29,19 @@ extension Closing {
       case let order? where order.throttled: "the key's quota was used up"
       default: "no call could be sent in time"
       }
-    return Closing(
+    return Disposition(
       outcome: .expired,
       problem: Problem(
         .deadlinePassed, detail: "\(reason); the order was not cancelled. Send a new request with a later deadline"))
   }
 
   /// The credential is refused, and no call is spent.
-  static func refused(_ refusal: CredentialBreaker.Refusal, _ account: AccountName, _ order: OpenOrder?) -> Closing {
+  static func refused(_ refusal: CredentialBreaker.Refusal, _ account: AccountName, _ order: OpenOrder?) -> Disposition
+  {
     if let order, order.outcomeUnknown {
       return .unknown(order, "the API has refused the credential of the account '\(account)' since")
     }
-    return Closing(
+    return Disposition(
       outcome: .failed,
       problem: Problem(
         .credentialRefused,
@@ -51,23 +52,23 @@ extension Closing {
   }
 
   /// The API refused the credential in its answer to this order's own call.
-  static func refused(_ answer: CancelAnswer, _ order: OpenOrder) -> Closing {
+  static func refused(_ answer: CancelAnswer, _ order: OpenOrder) -> Disposition {
     if order.outcomeUnknown { return .unknown(order, "the API refused the credential of the next one") }
-    return Closing(outcome: .failed, problem: answer.problem, isShared: true)
+    return Disposition(outcome: .failed, problem: answer.problem, isShared: true)
   }
 
   /// The account is no longer configured.
-  static func accountRemoved(_ account: AccountName, _ order: OpenOrder) -> Closing {
+  static func accountRemoved(_ account: AccountName, _ order: OpenOrder) -> Disposition {
     let reason = "the account '\(account)' was taken out of the configuration while the request waited"
     if order.outcomeUnknown { return .unknown(order, reason) }
-    return Closing(
+    return Disposition(
       outcome: .failed,
       problem: Problem(
         .accountRemoved, detail: "\(reason): put it back, or send the request with another account"))
   }
 
-  private static func unknown(_ order: OpenOrder, _ reason: String) -> Closing {
-    Closing(
+  private static func unknown(_ order: OpenOrder, _ reason: String) -> Disposition {
+    Disposition(
       outcome: .failed,
       problem: Problem(
         .outcomeUnknown,

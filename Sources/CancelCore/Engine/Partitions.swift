@@ -30,7 +30,7 @@ struct PartitionLedger: Sendable {
   private(set) var settled = 0
   /// When memories end, in steps: the orders to look at then. An order that is open, or remembered for longer, by then
   /// has another entry.
-  var endings: [Timestamp: [OrderKey]] = [:]
+  var expiries: [Timestamp: [OrderKey]] = [:]
   /// Orders whose ledger record is not what their state is; some stand in it twice.
   var changed: [OrderKey] = []
   /// Whether it stands in the engine's list of partitions that have something to commit.
@@ -62,7 +62,7 @@ struct PartitionLedger: Sendable {
   }
 
   /// The orders whose records are to be written; they count as written from then on.
-  mutating func takeChanged() -> [OrderKey] {
+  mutating func drainChanged() -> [OrderKey] {
     isInCommitList = false
     var taken: [OrderKey] = []
     swap(&taken, &changed)
@@ -82,7 +82,54 @@ struct PartitionLedger: Sendable {
     let (rounded, overflow) = (end.microseconds / step).addingReportingOverflow(1)
     let (time, tooLate) = rounded.multipliedReportingOverflow(by: step)
     let at = Timestamp(microseconds: overflow || tooLate ? .max : time)
-    endings[at, default: []].append(key)
-    return endings[at]?.count == 1 ? at : nil
+    expiries[at, default: []].append(key)
+    return expiries[at]?.count == 1 ? at : nil
   }
+}
+
+/// The partitions that are owned, by their numbers, each changed in place: Kafka counts partitions from 0.
+///
+/// An array, not a dictionary, whose getter would copy a partition's whole state for a look at one of its fields. Its
+/// elements are not optional and its accessors inlined, for otherwise each look allocates a frame.
+struct OwnedPartitions: Sendable {
+  /// What stands for partitions that are not owned, then each partition at its number and one.
+  private var ledgers = [PartitionLedger.notOwned]
+
+  /// The numbers of the partitions, in ascending order.
+  var numbers: [Int32] { ledgers.indices.dropFirst().filter { ledgers[$0].isOwned }.map { Int32($0 - 1) } }
+
+  /// The state of a partition. One that is not owned is `PartitionLedger.notOwned`, and can't be changed.
+  subscript(number: Int32) -> PartitionLedger {
+    @inline(__always) _read { yield ledgers[place(of: number)] }
+    @inline(__always) _modify {
+      precondition(owns(number), "Only a partition that is owned can be changed.")
+      yield &ledgers[place(of: number)]
+    }
+  }
+
+  func owns(_ number: Int32) -> Bool { ledgers[place(of: number)].isOwned }
+
+  mutating func add(_ number: Int32, _ ledger: PartitionLedger) {
+    precondition(number >= 0, "Kafka counts partitions from 0.")
+    let missing = Int(number) + 2 - ledgers.count
+    if missing > 0 { ledgers.append(contentsOf: repeatElement(.notOwned, count: missing)) }
+    ledgers[place(of: number)] = ledger
+  }
+
+  mutating func remove(_ number: Int32) {
+    guard owns(number) else { return }
+    ledgers[place(of: number)] = .notOwned
+  }
+
+  private func place(of number: Int32) -> Int {
+    let place = Int(number) + 1
+    return place < ledgers.count ? place : 0
+  }
+}
+
+extension PartitionLedger {
+  /// Nothing is known, and no ownership had its epoch.
+  fileprivate static let notOwned = PartitionLedger(epoch: 0)
+
+  fileprivate var isOwned: Bool { epoch > 0 }
 }

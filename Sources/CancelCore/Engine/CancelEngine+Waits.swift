@@ -1,11 +1,59 @@
 import CancelContract
 
+/// That a request waits, or will wait, long enough to be told.
+public struct WaitNotice: Hashable, Sendable {
+  /// What holds it back.
+  public enum Reason: Sendable {
+    /// The key's quota is used up.
+    case quota
+    /// The API, or this key's calls, fail.
+    case outage
+    /// The API refuses the credential, and requests are held.
+    case breakerHeld
+  }
+
+  /// The request.
+  public var received: ReceivedRequest
+  /// The account it is for.
+  public var account: AccountName
+  /// What holds it back.
+  public var reason: Reason
+  /// Its place among the orders of its user key, from 1.
+  public var place: Int
+  /// When its call is expected; `nil` where that can't be told.
+  public var estimatedAt: Timestamp?
+  /// When this was found.
+  public var reportedAt: Timestamp
+  /// Counts the notices of one request from 1.
+  public var sequence: UInt32
+}
+
+/// What was told of an order's wait, and when it is looked at again.
+struct WaitWatch: Sendable {
+  /// When its entry among the engine's checks is due; `nil` until a look is planned.
+  var checkAt: Timestamp?
+  /// Those who were told are told again once the estimate is past this; `nil` until anyone was.
+  var reportAgainAt: Timestamp?
+  /// Its place in its key's queue when that was last counted, and when that was.
+  private var counted: (place: Int, at: Timestamp)?
+
+  /// The place that was counted at this time; `nil` where none was.
+  func place(at time: Timestamp) -> Int? {
+    guard let counted, counted.at == time else { return nil }
+    return counted.place
+  }
+
+  mutating func setPlace(_ place: Int, at time: Timestamp) {
+    counted = (place, time)
+  }
+}
+
 extension CancelEngine {
   /// How often waits are looked at: places are counted by sorting a key's queue.
   static let waitSweep = Duration.milliseconds(500)
 
   /// The notices that have gathered, for the progress topic.
-  public mutating func takeWaitNotices() -> [WaitNotice] {
+  public mutating func drainWaitNotices() -> [WaitNotice] {
     defer { notices = [] }
     return notices
   }
@@ -36,16 +84,16 @@ extension CancelEngine {
       waitChecks.popFirst()
       guard orders.contains(check.slot), orders[check.slot].wait.checkAt == check.at else { continue }
       orders[check.slot].wait.checkAt = nil
-      lookAtWait(of: check.slot, &counted, progressAfter, now)
+      checkWait(of: check.slot, &counted, progressAfter, now)
     }
   }
 
-  private mutating func lookAtWait(
+  private mutating func checkWait(
     of slot: OrderSlot, _ counted: inout Set<QuotaKey>, _ progressAfter: Duration, _ now: Timestamp
   ) {
     let key: QuotaKey
     switch orders[slot].stage {
-    case .arriving, .held: return
+    case .arriving, .suspended: return
     case .inFlight: return planWaitCheck(slot, at: now + progressAfter)
     case .waiting(let own), .backingOff(let own, _): key = own
     }
@@ -53,8 +101,8 @@ extension CancelEngine {
     let place = orders[slot].wait.place(at: now) ?? keys[key.index].waiting + 1
     let (reason, estimate) = estimateWait(of: orders[slot], place: place, key, now)
     let expected = max(estimate ?? now, now)
-    let slipped = orders[slot].wait.tellAgainAt.map { expected >= $0 } ?? false
-    var told = orders[slot].wait.tellAgainAt == nil ? orders[slot].requests.map(\.progressEvents).max() ?? 0 : 0
+    let slipped = orders[slot].wait.reportAgainAt.map { expected >= $0 } ?? false
+    var told = orders[slot].wait.reportAgainAt == nil ? orders[slot].requests.map(\.progressEvents).max() ?? 0 : 0
     var nextLook = Timestamp.distantFuture
     for index in orders[slot].requests.indices {
       let request = orders[slot].requests[index]
@@ -73,24 +121,24 @@ extension CancelEngine {
     }
     if told > 0 {
       // Each time the patience doubles, so that an endless outage is told of ever less often.
-      orders[slot].wait.tellAgainAt = expected + progressAfter * (1 << min(told, 16))
+      orders[slot].wait.reportAgainAt = expected + progressAfter * (1 << min(told, 16))
     }
-    planWaitCheck(slot, at: min(nextLook, nextSlipCheck(of: orders[slot].wait, expected, progressAfter, now)))
+    planWaitCheck(slot, at: min(nextLook, nextDelayCheck(of: orders[slot].wait, expected, progressAfter, now)))
   }
 
   /// When an order that was told of may have slipped: looked for ever more closely as the estimate draws near.
-  private func nextSlipCheck(
+  private func nextDelayCheck(
     of wait: WaitWatch, _ expected: Timestamp, _ progressAfter: Duration, _ now: Timestamp
   ) -> Timestamp {
-    guard let tellAgainAt = wait.tellAgainAt else { return .distantFuture }
+    guard let reportAgainAt = wait.reportAgainAt else { return .distantFuture }
     let halfway = now + max((expected - now) / 2, progressAfter)
-    return min(max(tellAgainAt, now + progressAfter), halfway)
+    return min(max(reportAgainAt, now + progressAfter), halfway)
   }
 
   /// Tells the orders that wait in a key's queue their places, from 1.
   private mutating func countPlaces(in key: QuotaKey, at now: Timestamp) {
     var places = 0
-    for entry in keys[key.index].queue.unordered.filter({ isStanding($0, in: key) }).sorted()
+    for entry in keys[key.index].queue.unordered.filter({ isCurrent($0, in: key) }).sorted()
     where orders[entry.slot].wait.place(at: now) == nil {
       places += 1
       orders[entry.slot].wait.setPlace(places, at: now)

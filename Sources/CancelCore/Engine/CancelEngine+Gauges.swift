@@ -1,0 +1,142 @@
+import CancelContract
+
+/// What an engine has to do at one moment.
+public struct EngineGauges: Sendable {
+  /// Open requests by priority, those in flight among them.
+  public var pending: [Priority: Int] = [.routine: 0, .killSwitch: 0]
+  /// Orders that wait for a call by the priority of their most urgent request.
+  public var waiting: [Priority: Int] = [.routine: 0, .killSwitch: 0]
+  /// Orders that wait for their next attempt.
+  public var backingOff = 0
+  /// When the oldest request without a published result was produced.
+  public var oldestProducedAt: Timestamp?
+  /// When the oldest request without a published result was taken up.
+  public var oldestReceivedAt: Timestamp?
+  /// Every user key.
+  public var keys: [KeyGauges] = []
+  /// Since when the API as a whole is out.
+  public var apiOutSince: Timestamp?
+  /// The earliest time at which one of the keys for which orders wait can make its next call; `nil` where none waits
+  /// or only an answer can tell.
+  public var nextFreeCallAt: Timestamp?
+
+  /// Nothing to do.
+  public init() {}
+
+  mutating func add(_ order: OpenOrder) {
+    switch order.stage {
+    case .waiting: waiting[order.rank.priority, default: 0] += 1
+    case .backingOff: backingOff += 1
+    case .arriving, .inFlight, .suspended: break
+    }
+    for request in order.requests {
+      pending[request.received.request.priority, default: 0] += 1
+      addAge(produced: request.received.producedAt, received: request.received.receivedAt)
+    }
+  }
+
+  mutating func addAge(produced: Timestamp, received: Timestamp) {
+    oldestProducedAt = min(oldestProducedAt ?? .distantFuture, produced)
+    oldestReceivedAt = min(oldestReceivedAt ?? .distantFuture, received)
+  }
+}
+
+/// One user key at one moment.
+public struct KeyGauges: Sendable {
+  /// The key's number.
+  public var key: QuotaKey
+  /// Calls allowed in a window; `nil` for no limit.
+  public var limit: Int?
+  /// Slots that are free, the reserve among them; `nil` for no limit.
+  public var free: Int?
+  /// When its next call can be sent; `nil` for at once, and where only an answer can tell.
+  public var nextFreeAt: Timestamp?
+  /// Until when a 429 forbids calls.
+  public var blockedUntil: Timestamp?
+  /// Whether the credential is believed to work.
+  public var breaker: CredentialBreaker.State
+  /// Since when its calls fail and are held back.
+  public var outageSince: Timestamp?
+  /// Orders that wait for the key.
+  public var waiting: Int
+  /// Orders that wait for their next attempt.
+  public var backingOff: Int
+  /// Its calls in flight.
+  public var inFlight: Int
+
+  /// Since when the credential is refused; `nil` while it works.
+  public var refusedSince: Timestamp? {
+    switch breaker {
+    case .closed: nil
+    case .open(let refusal, _), .probing(let refusal): refusal.since
+    }
+  }
+
+  /// The breaker's state in a word: `closed`, `open` or `probing`.
+  public var breakerName: String {
+    switch breaker {
+    case .closed: "closed"
+    case .open: "open"
+    case .probing: "probing"
+    }
+  }
+}
+
+extension KeyGauges {
+  init(_ key: QuotaKey, _ state: KeyState, at now: Timestamp) {
+    self.init(
+      key: key,
+      limit: state.quota.limit,
+      free: state.quota.free(at: now),
+      nextFreeAt: state.quota.nextFree(at: now),
+      blockedUntil: state.quota.blocked(at: now),
+      breaker: state.breaker.state,
+      outageSince: state.gate.outSince,
+      waiting: state.waiting,
+      backingOff: state.backingOff,
+      inFlight: state.inFlight)
+  }
+}
+
+/// What an engine has done since its start.
+public struct EngineCounts: Sendable, Equatable {
+  /// Requests taken.
+  public var requests = 0
+  /// Results by outcome.
+  public var results: [CancelOutcome: Int] = [:]
+  /// Results without a call of their own.
+  public var deduplicated = 0
+  /// Calls sent.
+  public var calls = 0
+  /// Answers of 429.
+  public var throttled = 0
+  /// Breakers that opened.
+  public var breakersOpened = 0
+  /// Answers for orders that are no longer this worker's.
+  public var lateAnswers = 0
+}
+
+extension CancelEngine {
+  /// Counts what is open and what holds it back; O(n) in the open orders and the keys.
+  public func gauges(at now: Timestamp) -> EngineGauges {
+    var gauges = EngineGauges()
+    gauges.apiOutSince = apiGate.outSince
+    orders.forEach { order in
+      guard partitions[order.ref.partition].phase != .restoring else { return }
+      gauges.add(order)
+    }
+    for result in results { gauges.addAge(produced: result.stages.produced, received: result.stages.received) }
+    for result in committing?.results ?? [] {
+      gauges.addAge(produced: result.stages.produced, received: result.stages.received)
+    }
+    gauges.keys.reserveCapacity(keys.count)
+    for index in keys.indices {
+      let key = KeyGauges(QuotaKey(index: index), keys[index], at: now)
+      gauges.keys.append(key)
+      guard key.waiting > 0 else { continue }
+      let at = max(key.nextFreeAt ?? now, keys[index].gate.opensAt(now) ?? .distantFuture)
+      if at < .distantFuture { gauges.nextFreeCallAt = min(gauges.nextFreeCallAt ?? .distantFuture, max(at, now)) }
+    }
+    return gauges
+  }
+}

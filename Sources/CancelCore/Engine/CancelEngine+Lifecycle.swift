@@ -1,0 +1,413 @@
+import CancelContract
+
+extension CancelEngine {
+  /// What became of a request at its arrival.
+  public enum Receipt: Equatable, Sendable {
+    /// It is answered from memory.
+    case answered
+    /// It shares the call of an order that is open.
+    case attached
+    /// It opened its order, or was answered at once for want of time or of a credential that works.
+    case opened
+    /// Nothing was recorded, for its account is not configured; give it to `refuse(_:with:)`.
+    case accountUnknown
+  }
+
+  /// Takes one request, in the order of its partition's offsets.
+  public mutating func receive(_ received: ReceivedRequest, at now: Timestamp) -> Receipt {
+    let request = received.request
+    let number = received.source.partition
+    guard partitions[number].phase == .active else {
+      preconditionFailure("A request comes only from a partition whose ledger was restored.")
+    }
+    guard let account = accounts.configuredNumber(of: request.account) else { return .accountUnknown }
+    counts.requests += 1
+    advancePosition(number, past: received.source.offset)
+    let ref = OrderRef(key: OrderKey(orderID: request.orderID.value, account: account), partition: number)
+    let deadline = request.deadline ?? received.producedAt + defaultDeadline(request.priority)
+    let open = OpenRequest(received: received, deadline: deadline)
+    switch partitions[number].orders[ref.key] {
+    case .open(let slot):
+      attach(open, to: slot, at: now)
+      return .attached
+    case .remembered(let record):
+      if let settled = record.settled, settled.until > now {
+        answer(open, of: ref, from: settled, at: now)
+        return .answered
+      }
+      begin(open, ref, after: record, at: now)
+    case nil:
+      begin(open, ref, after: nil, at: now)
+    }
+    return .opened
+  }
+
+  /// Takes a message that can't be read as a request: its `invalid` result and its dead letter.
+  public mutating func refuse(_ message: RefusedMessage, with result: CancelResult) {
+    let number = result.source.partition
+    guard partitions[number].phase == .active else {
+      preconditionFailure("A message comes only from a partition whose ledger was restored.")
+    }
+    counts.requests += 1
+    counts.results[result.outcome, default: 0] += 1
+    advancePosition(number, past: result.source.offset)
+    results.append(result)
+    refused.append(message)
+  }
+
+  /// Whether requests for this account (`nil`: the default) can be taken.
+  public func accepts(account: AccountName?) -> Bool {
+    accounts.configuredNumber(of: account) != nil
+  }
+
+  private func defaultDeadline(_ priority: Priority) -> Duration {
+    priority == .killSwitch ? policy.killSwitchDeadline : policy.routineDeadline
+  }
+
+  private mutating func advancePosition(_ number: Int32, past offset: Int64) {
+    partitions[number].position = offset + 1
+    scheduleCommit(number)
+  }
+
+  private mutating func begin(
+    _ request: OpenRequest, _ ref: OrderRef, after memory: RememberedRecord?, at now: Timestamp
+  ) {
+    if request.deadline <= now {
+      return finish(request, of: nil, ref, at: now, with: .expired(nil))
+    }
+    if let key = accounts.quotaKey(of: ref.key.account), let refusal = standingRefusal(of: key, at: now) {
+      return finish(request, of: nil, ref, at: now, with: .refused(refusal, accounts.name(of: ref.key.account), nil))
+    }
+    lastArrival += 1
+    var order = OpenOrder(ref: ref, requests: [request], arrival: lastArrival)
+    if let memory {
+      // The slots of earlier calls stay in the ledger with the order.
+      order.earlierSends = memory.sends.holding(window: policy.quotaWindow, at: now)
+    }
+    openRequests += 1
+    openOrders += 1
+    let slot = orders.insert(order)
+    partitions[ref.partition].set(ref.key, .open(slot))
+    markChanged(slot)
+    enterQueue(slot)
+    setTimer(slot, at: min(request.deadline, firstWaitCheck(now)))
+  }
+
+  private mutating func attach(_ request: OpenRequest, to slot: OrderSlot, at now: Timestamp) {
+    let offset = request.received.source.offset
+    if offset <= partitions[request.received.source.partition].restoredThrough,
+      orders[slot].requests.contains(where: { $0.received.source.offset == offset })
+    {
+      // Without transactions the ledger may be ahead of the position: the request is open already.
+      return
+    }
+    openRequests += 1
+    orders[slot].attach(request, sizeLimit: policy.ledgerRecordSize)
+    markChanged(slot)
+    if request.deadline <= now { expireRequests(of: slot, at: now) }
+    guard orders.contains(slot) else { return }
+    requeue(slot)
+    setTimer(slot, at: min(request.deadline, firstWaitCheck(now)))
+  }
+
+  private mutating func answer(
+    _ request: OpenRequest, of ref: OrderRef, from settled: SettledOutcome, at now: Timestamp
+  ) {
+    finish(request, ref, at: now, firstSentAt: settled.sends.first?.sentAt) { result in
+      result.outcome = settled.outcome
+      result.token = settled.token
+      result.problem = settled.problem
+      result.httpStatus = settled.httpStatus
+      result.attempts = settled.attempts
+      result.requestIDs = settled.sends.map(\.requestID)
+      result.deduplicated = true
+      result.duplicateOf = settled.cancelID
+    }
+  }
+
+  /// Takes the answer to a call.
+  ///
+  /// - Returns: whether it settled something; `false` also for orders that are no longer this worker's.
+  @discardableResult
+  public mutating func answered(_ id: CallID, _ answer: CancelAnswer, at now: Timestamp) -> Bool {
+    guard let flight = flights.removeValue(forKey: id) else {
+      preconditionFailure("A call is answered once.")
+    }
+    let hasOldCredential = id.number <= keys[flight.key.index].lastCallBeforeRenewal
+    let breakerOpened = learn(from: answer, flight, hasOldCredential: hasOldCredential, at: now)
+    defer {
+      if breakerOpened { refuseWaiting(of: flight.key, at: now) }
+      markReadyIfWaiting(flight.key)
+    }
+    let slot = flight.order
+    guard orders.contains(slot), case .inFlight(id) = orders[slot].stage else {
+      counts.lateAnswers += 1
+      return false
+    }
+    partitions[orders[slot].ref.partition].inFlight -= 1
+    note(answer, of: flight, at: now)
+    switch answer.kind {
+    case .accepted, .rejected:
+      settle(slot, answer, at: now)
+    case .credentialRefused where policy.breakerMode == .failFast && !hasOldCredential:
+      dispose(slot, at: now, with: .refused(answer, orders[slot]))
+    case .credentialRefused, .throttled:
+      retry(slot, at: now, backingOff: false)
+    case .transient, .ambiguous:
+      retry(slot, at: now, backingOff: true)
+    }
+    return true
+  }
+
+  /// Writes what an answer tells of the order itself.
+  private mutating func note(_ answer: CancelAnswer, of flight: Flight, at now: Timestamp) {
+    let slot = flight.order
+    orders[slot].sends[flight.sendIndex].answeredAt = max(now, orders[slot].sends[flight.sendIndex].sentAt)
+    orders[slot].lastHTTPStatus = answer.httpStatus ?? orders[slot].lastHTTPStatus
+    switch answer.kind {
+    case .throttled:
+      orders[slot].throttled = true
+      orders[slot].sends[flight.sendIndex].holdsSlot = false
+    case .transient, .ambiguous:
+      orders[slot].attempts += 1
+      orders[slot].lastFault = answer.problem?.summary.map { String($0.prefix(500)) } ?? orders[slot].lastFault
+      if answer.neverReachedTheServer { orders[slot].sends[flight.sendIndex].holdsSlot = false }
+      if answer.kind == .ambiguous { orders[slot].outcomeUnknown = true }
+    case .accepted, .rejected, .credentialRefused:
+      orders[slot].attempts += 1
+    }
+    markChanged(slot)
+  }
+
+  private mutating func settle(_ slot: OrderSlot, _ answer: CancelAnswer, at now: Timestamp) {
+    let order = orders.remove(slot)
+    guard let first = order.requests.first else { preconditionFailure("An open order has a request.") }
+    let accepted = answer.kind == .accepted
+    let settled = SettledOutcome(
+      until: now + (accepted ? policy.acceptedWindow : policy.rejectedWindow),
+      outcome: accepted ? .accepted : .rejected,
+      cancelID: first.received.request.cancelID,
+      token: answer.token,
+      problem: answer.problem,
+      httpStatus: answer.httpStatus,
+      attempts: order.attempts,
+      sends: order.sends,
+      earlierSends: order.earlierSends.holding(window: policy.quotaWindow, at: now)
+    )
+    remember(RememberedRecord(settled), of: order.ref, at: now)
+    openOrders -= 1
+    openRequests -= order.requests.count
+    let requestIDs = order.sends.map(\.requestID)
+    for request in order.requests {
+      finish(request, order.ref, at: now, firstSentAt: order.firstSentAt) { result in
+        result.outcome = settled.outcome
+        result.token = settled.token
+        result.problem = settled.problem
+        result.httpStatus = settled.httpStatus
+        result.attempts = settled.attempts
+        result.requestIDs = requestIDs
+        result.markDuplicate(in: order)
+      }
+    }
+  }
+
+  /// Has an order wait for another call: at once, or after a delay.
+  private mutating func retry(_ slot: OrderSlot, at now: Timestamp, backingOff: Bool) {
+    let ref = orders[slot].ref
+    guard partitions[ref.partition].phase == .active else {
+      orders[slot].stage = .suspended
+      return
+    }
+    guard let key = accounts.quotaKey(of: ref.key.account) else { return failRemovedAccount(slot, at: now) }
+    if let refusal = standingRefusal(of: key, at: now) { return refuse(slot, for: refusal, at: now) }
+    if backingOff {
+      orders[slot].failures += 1
+      let delay = policy.retryBackoff.delay(failures: orders[slot].failures, random: &random)
+      orders[slot].stage = .backingOff(key, until: now + delay)
+      keys[key.index].backingOff += 1
+    } else {
+      enterQueue(slot)
+    }
+    expireRequests(of: slot, at: now)
+    renewTimer(slot)
+  }
+
+  /// Answers all requests of an order, of which nothing is remembered but the slots that its calls hold.
+  mutating func dispose(_ slot: OrderSlot, at now: Timestamp, with disposition: Disposition) {
+    leaveQueue(orders[slot].stage)
+    let order = orders.remove(slot)
+    for request in order.requests { finish(request, of: order, order.ref, at: now, with: disposition) }
+    openRequests -= order.requests.count
+    forget(order, at: now)
+  }
+
+  /// Answers those requests of an order whose deadline has passed, unless their call is on its way or the order is left
+  /// to its partition's next owner.
+  mutating func expireRequests(of slot: OrderSlot, at now: Timestamp) {
+    guard orders[slot].rank.deadline <= now else { return }
+    switch orders[slot].stage {
+    case .inFlight, .suspended: return
+    case .arriving, .waiting, .backingOff: break
+    }
+    let disposition = Disposition.expired(orders[slot])
+    let expired = orders[slot].removeExpired(at: now)
+    openRequests -= expired.count
+    for request in expired { finish(request, of: orders[slot], orders[slot].ref, at: now, with: disposition) }
+    if orders[slot].requests.isEmpty {
+      leaveQueue(orders[slot].stage)
+      forget(orders.remove(slot), at: now)
+    } else {
+      markChanged(slot)
+      requeue(slot)
+    }
+  }
+
+  /// Drops an order that was taken out, has no open request left and no outcome to remember.
+  private mutating func forget(_ order: OpenOrder, at now: Timestamp) {
+    openOrders -= 1
+    let held = (order.earlierSends + order.sends).holding(window: policy.quotaWindow, at: now)
+    if held.isEmpty {
+      partitions[order.ref.partition].set(order.ref.key, nil)
+    } else {
+      remember(RememberedRecord(calls: held), of: order.ref, at: now)
+    }
+    if !order.isChanged { markChanged(order.ref) }
+  }
+
+  /// Keeps the memory of an order that is no longer open.
+  mutating func remember(_ record: RememberedRecord, of ref: OrderRef, at now: Timestamp) {
+    partitions[ref.partition].set(ref.key, .remembered(record))
+    planExpiry(ref, record, at: now)
+  }
+
+  /// Answers one request without its order being settled; `order` is `nil` where it opened none.
+  mutating func finish(
+    _ request: OpenRequest, of order: OpenOrder?, _ ref: OrderRef, at now: Timestamp, with disposition: Disposition
+  ) {
+    finish(request, ref, at: now, firstSentAt: order?.firstSentAt) { result in
+      result.outcome = disposition.outcome
+      result.problem = disposition.problem
+      if let order {
+        result.httpStatus = order.lastHTTPStatus
+        result.attempts = order.attempts
+        result.requestIDs = order.sends.map(\.requestID)
+        if disposition.isShared { result.markDuplicate(in: order) }
+      }
+    }
+  }
+
+  /// Writes the one result of a request.
+  mutating func finish(
+    _ request: OpenRequest, _ ref: OrderRef, at now: Timestamp, firstSentAt: Timestamp?,
+    _ complete: (inout CancelResult) -> Void
+  ) {
+    let received = request.received
+    var result = CancelResult(
+      cancelID: received.request.cancelID,
+      orderID: received.request.orderID,
+      account: accounts.name(of: ref.key.account),
+      outcome: .failed,
+      campaignID: received.request.campaignID,
+      context: received.request.context,
+      source: received.source,
+      stages: CancelResult.Stages(
+        decided: received.request.decidedAt,
+        produced: received.producedAt,
+        received: received.receivedAt,
+        firstSent: firstSentAt,
+        answered: now),
+      key: received.key,
+      echoedHeaders: received.echoedHeaders
+    )
+    complete(&result)
+    counts.results[result.outcome, default: 0] += 1
+    if result.deduplicated { counts.deduplicated += 1 }
+    results.append(result)
+  }
+
+  /// The refusal for which an order of this key is to be answered at once, without a call; `nil` where its turn may
+  /// come.
+  func standingRefusal(of key: QuotaKey, at now: Timestamp) -> CredentialBreaker.Refusal? {
+    guard policy.breakerMode == .failFast, case .refuse(let refusal, _) = keys[key.index].breaker.verdict(at: now)
+    else { return nil }
+    return refusal
+  }
+
+  /// Answers an order without a call, for its credential is refused.
+  mutating func refuse(_ slot: OrderSlot, for refusal: CredentialBreaker.Refusal, at now: Timestamp) {
+    let order = orders[slot]
+    dispose(slot, at: now, with: .refused(refusal, accounts.name(of: order.ref.key.account), order))
+  }
+
+  /// Answers everything that waits for a key whose breaker has just opened.
+  mutating func refuseWaiting(of key: QuotaKey, at now: Timestamp) {
+    guard let refusal = standingRefusal(of: key, at: now) else { return }
+    while let entry = firstWaiting(key) { refuse(entry.slot, for: refusal, at: now) }
+    guard keys[key.index].backingOff > 0 else { return }
+    let backingOff = orders.slots { order in
+      if case .backingOff(key, _) = order.stage { true } else { false }
+    }
+    for slot in backingOff { refuse(slot, for: refusal, at: now) }
+  }
+
+  /// Takes `configured` as all accounts there are, each with the number of its user key.
+  ///
+  /// Orders of an account that is gone are answered `failed`; those of one whose key changed wait for the new key.
+  /// Calls in flight are left to finish.
+  ///
+  /// - Parameter renewed: the keys whose credential is another one from now on: what is known of the old one's refusals
+  ///   counts no more.
+  public mutating func configure(
+    accounts configured: [AccountName: QuotaKey], renewed: Set<QuotaKey> = [], at now: Timestamp
+  ) {
+    let highest = configured.values.map(\.index).max() ?? -1
+    while keys.count <= highest { keys.append(KeyState(policy: policy)) }
+    for key in renewed.sorted(by: { $0.index < $1.index }) {
+      keys[key.index].breaker = CredentialBreaker()
+      keys[key.index].lastCallBeforeRenewal = lastCall
+      markReadyIfWaiting(key)
+    }
+    accounts.configure(configured)
+    let accounts = self.accounts
+    let moved = orders.slots { order in
+      switch order.stage {
+      case .waiting(let key), .backingOff(let key, _): accounts.quotaKey(of: order.ref.key.account) != key
+      case .arriving, .inFlight, .suspended: false
+      }
+    }
+    for slot in moved.sorted(by: { orders[$0].rank.arrival < orders[$1].rank.arrival }) { move(slot, at: now) }
+  }
+
+  private mutating func move(_ slot: OrderSlot, at now: Timestamp) {
+    guard let key = accounts.quotaKey(of: orders[slot].ref.key.account) else {
+      return failRemovedAccount(slot, at: now)
+    }
+    leaveQueue(orders[slot].stage)
+    if case .backingOff(_, let until) = orders[slot].stage {
+      orders[slot].stage = .backingOff(key, until: until)
+      keys[key.index].backingOff += 1
+    } else {
+      enterQueue(slot)
+    }
+    if let refusal = standingRefusal(of: key, at: now) { refuse(slot, for: refusal, at: now) }
+  }
+
+  mutating func failRemovedAccount(_ slot: OrderSlot, at now: Timestamp) {
+    let order = orders[slot]
+    dispose(slot, at: now, with: .accountRemoved(accounts.name(of: order.ref.key.account), order))
+  }
+}
+
+extension CancelAnswer {
+  /// Whether the call came to nothing before it was sent: it used nothing of the quota.
+  var neverReachedTheServer: Bool { kind == .transient && httpStatus == nil }
+}
+
+extension CancelResult {
+  /// Says that the request shares the call of the order's first one, unless it is that.
+  mutating func markDuplicate(in order: OpenOrder) {
+    guard let first = order.requests.first, first.received.source != source else { return }
+    deduplicated = true
+    duplicateOf = first.received.request.cancelID
+  }
+}
