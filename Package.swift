@@ -73,6 +73,16 @@ let package = Package(
       name: "CancelService",
       dependencies: [
         "CancelAPI", "CancelContract", "CancelCore", "Kafka",
+        .product(name: "Logging", package: "swift-log"),
+        .product(name: "NIOCore", package: "swift-nio"),
+        .product(name: "NIOPosix", package: "swift-nio"),
+        .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+      ]
+    ),
+    .target(
+      name: "Operations",
+      dependencies: [
+        "CancelAPI", "CancelContract", "CancelCore", "CancelService", "Kafka",
         .product(name: "Configuration", package: "swift-configuration"),
         .product(name: "Hummingbird", package: "hummingbird"),
         .product(name: "HummingbirdCore", package: "hummingbird"),
@@ -97,14 +107,14 @@ let package = Package(
     .executableTarget(
       name: "cancel-worker",
       dependencies: [
-        "CancelService", "EToroSimulator",
+        "CancelService", "EToroSimulator", "Operations",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]
     ),
     .target(
       name: "Fuzz",
       dependencies: [
-        "CancelAPI", "CancelContract", "CancelCore", "CancelService",
+        "CancelAPI", "CancelContract", "CancelCore", "Operations",
         .product(name: "NIOCore", package: "swift-nio"),
       ]
     ),
@@ -142,10 +152,11 @@ let package = Package(
       ]
     ),
     .testTarget(name: "CancelCoreTests", dependencies: ["CancelCore"]),
+    .testTarget(name: "CancelServiceTests", dependencies: ["CancelService", "EToroSimulator"]),
     .testTarget(
-      name: "CancelServiceTests",
+      name: "OperationsTests",
       dependencies: [
-        "CancelService", "EToroSimulator",
+        "CancelService", "EToroSimulator", "Operations",
         .product(name: "InMemoryTracing", package: "swift-distributed-tracing"),
       ]
     ),

@@ -37,7 +37,7 @@ if shutil.which("promtool"):
         if run.returncode:
             faults.append(run.stdout + run.stderr)
 
-catalogue = Path("Sources/CancelService/Metrics/WorkerMetricCatalogue.swift").read_text()
+catalogue = Path("Sources/Operations/Metrics/WorkerMetricCatalogue.swift").read_text()
 known = set(re.findall(r'"((?:cancel_worker|process)_[a-z_]+)"', catalogue))
 for text in expressions + [rule["expr"] for rule in rules]:
     for name in re.findall(r"\b(?:cancel_worker|process)_[a-z_]+\b", text):
@@ -78,7 +78,7 @@ def keys(node, prefix=""):
 
 
 # The example with every key has every key that is read, those in comments among them.
-loading = Path("Sources/CancelService/Configuration/WorkerConfiguration+Loading.swift").read_text()
+loading = Path("Sources/Operations/Configuration/WorkerConfiguration+Loading.swift").read_text()
 read = set(re.findall(r'values\.read\(\s*"([A-Za-z.]+)"', loading)) | {"kafka.properties"}
 full = re.sub(r"^(  )# (\w+: \S+ #)", r"\1\2", Path("Deploy/config/full.yaml").read_text(), flags=re.MULTILINE)
 for key in sorted(read ^ set(keys(yaml.safe_load(full)))):

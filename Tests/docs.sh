@@ -9,7 +9,7 @@ mkdir -p .build/documentation
 graphs=$(swift package dump-symbol-graph --minimum-access-level public --skip-synthesized-members \
   2>.build/documentation/log | sed -n 's/^Files written to //p') || { cat .build/documentation/log >&2; exit 1; }
 failed=0
-for module in Kafka CancelContract CancelCore CancelAPI CancelService; do
+for module in Kafka CancelContract CancelCore CancelAPI CancelService Operations; do
   folder=.build/documentation/$module
   rm -rf "$folder"
   mkdir -p "$folder/graphs"

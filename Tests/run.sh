@@ -41,7 +41,7 @@ soak)
   logs=.build/test-logs
   mkdir -p "$logs"
   failed=()
-  for target in Kafka CancelContract CancelAPI CancelCore CancelService EToroSimulator CommandLine Integration; do
+  for target in Kafka CancelContract CancelAPI CancelCore CancelService Operations EToroSimulator CommandLine Integration; do
     run_target "$target" || failed+=("$target")
   done
   # A machine that stalls fails a test now and then; a fault fails it again.

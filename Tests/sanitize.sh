@@ -31,7 +31,7 @@ run() { LD_PRELOAD=${unseen:-} swift test --skip-build "${options[@]}" "$@"; }
 if [ $# -gt 0 ]; then
   run "$@"
 else
-  for target in Kafka CancelContract CancelAPI CancelCore CancelService EToroSimulator CommandLine; do
+  for target in Kafka CancelContract CancelAPI CancelCore CancelService Operations EToroSimulator CommandLine; do
     run --filter "${target}Tests\\."
   done
   run --filter "MainJobTests|BadInputTests"

@@ -1,5 +1,4 @@
 import ArgumentParser
-import CancelService
 import EToroSimulator
 import Foundation
 import Testing

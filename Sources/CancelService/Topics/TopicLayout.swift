@@ -81,7 +81,8 @@ public struct TopicFault: Hashable, Sendable, CustomStringConvertible {
     /// Its records would be deleted by age or size.
     case notCompacted(String)
 
-    var endsWorker: Bool { self != .progressMissing }
+    /// Whether a worker refuses to start while it is so.
+    public var endsWorker: Bool { self != .progressMissing }
   }
 
   /// The topic.

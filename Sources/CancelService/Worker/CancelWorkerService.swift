@@ -94,7 +94,7 @@ public final class CancelWorkerService: Service {
   }
 
   /// The worker as it is now; `nil` once it has ended.
-  func snapshot(startedAt: Timestamp) async -> WorkerSnapshot? {
+  package func snapshot(startedAt: Timestamp) async -> WorkerSnapshot? {
     await entrance.pass {
       await loop.snapshot(
         startedAt: startedAt, instance: setup.instanceID, version: setup.version, missing: readiness.missing)
@@ -102,7 +102,7 @@ public final class CancelWorkerService: Service {
   }
 
   /// Whether the worker's loop turns: it answers.
-  func heartbeat() async -> Bool {
+  package func heartbeat() async -> Bool {
     await entrance.pass { await loop.isTurning } ?? false
   }
 

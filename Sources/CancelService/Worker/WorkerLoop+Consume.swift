@@ -17,7 +17,7 @@ extension WorkerLoop {
     switch message {
     case .request(var request, let raw):
       guard engine.isActive(raw.partition) else { return }
-      tracing?.adopt(&request, at: now)
+      for observer in observers { observer.arrived(&request, at: now) }
       let receipt = engine.receive(request, at: now)
       for observer in observers { observer.received(request, receipt, at: now) }
       if receipt == .accountUnknown {
@@ -26,7 +26,7 @@ extension WorkerLoop {
       }
     case .unreadable(var unreadable, let raw):
       guard engine.isActive(raw.partition) else { return }
-      tracing?.adopt(&unreadable, at: now)
+      for observer in observers { observer.arrived(&unreadable, at: now) }
       engine.refuse(RefusedMessage(raw, problem: unreadable.problem), with: unreadable.result(answeredAt: now))
     }
   }

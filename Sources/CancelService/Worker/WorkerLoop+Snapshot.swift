@@ -66,7 +66,7 @@ extension WorkerSnapshot.State {
 
 extension Readiness.Missing {
   /// What is missing, for people.
-  var sentence: String {
+  package var sentence: String {
     switch self {
     case .broker: "the broker, its topics or the producer's first transaction are not there yet"
     case .assignment: "the group has not assigned partitions to this worker"

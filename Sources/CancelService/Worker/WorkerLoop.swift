@@ -36,8 +36,6 @@ actor WorkerLoop {
   let publisher: any BatchPublisher
   let notifier: (any NoticePublisher)?
   let observers: [any WorkerObserver]
-  /// Gives requests a span to carry on; `nil` where nothing traces.
-  let tracing: WorkerTracing?
   let logger: Logger
 
   var engine: CancelEngine
@@ -82,7 +80,6 @@ actor WorkerLoop {
     self.publisher = publisher
     self.notifier = notifier
     self.observers = observers
-    self.tracing = observers.lazy.compactMap { $0 as? WorkerTracing }.first
     self.logger = logger
     self.onFailure = onFailure
     self.directory = AccountDirectory(accounts)

@@ -5,6 +5,11 @@ import CancelCore
 ///
 /// Every method is called on the worker's event loop and must return at once.
 public protocol WorkerObserver: Sendable {
+  /// A request was read and is about to be given to the engine. What the observer changes in its echoed headers (a
+  /// trace's context) goes on with the request into the ledger, its calls and its result.
+  func arrived(_ request: inout ReceivedRequest, at now: Timestamp)
+  /// A record that is no request was read and is about to be refused; its echoed headers may be changed likewise.
+  func arrived(_ unreadable: inout UnreadableRequest, at now: Timestamp)
   /// A record was taken as a request.
   func received(_ request: ReceivedRequest, _ receipt: CancelEngine.Receipt, at now: Timestamp)
   /// A call is sent.
@@ -26,6 +31,10 @@ public protocol WorkerObserver: Sendable {
 }
 
 extension WorkerObserver {
+  /// Nothing, unless the observer wants to know.
+  public func arrived(_ request: inout ReceivedRequest, at now: Timestamp) {}
+  /// Nothing, unless the observer wants to know.
+  public func arrived(_ unreadable: inout UnreadableRequest, at now: Timestamp) {}
   /// Nothing, unless the observer wants to know.
   public func received(_ request: ReceivedRequest, _ receipt: CancelEngine.Receipt, at now: Timestamp) {}
   /// Nothing, unless the observer wants to know.

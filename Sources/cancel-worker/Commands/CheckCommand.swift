@@ -1,5 +1,5 @@
+import Operations
 import ArgumentParser
-import CancelService
 import Foundation
 
 /// `cancel-worker check`

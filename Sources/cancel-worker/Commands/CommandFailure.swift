@@ -1,16 +1,16 @@
+import Operations
 import ArgumentParser
-import CancelService
 import Foundation
 
 /// Tells why a command fails, on standard error, and ends it with a documented exit code.
 struct CommandFailure: Error {
   let exit: ArgumentParser.ExitCode
 
-  init(code: CancelService.ExitCode, _ reason: any Error) {
+  init(code: Operations.ExitCode, _ reason: any Error) {
     self.init(code: code, message: "\(reason)")
   }
 
-  init(code: CancelService.ExitCode, message: String) {
+  init(code: Operations.ExitCode, message: String) {
     StandardError.write("cancel-worker: \(message)\n")
     exit = ArgumentParser.ExitCode(code.rawValue)
   }
@@ -32,6 +32,6 @@ enum StandardOutput {
     if error == EPIPE { _exit(128 + SIGPIPE) }
     let reason = String(cString: strerror(error))
     StandardError.write("cancel-worker: standard output can't be written: \(reason)\n")
-    _exit(CancelService.ExitCode.software.rawValue)
+    _exit(Operations.ExitCode.software.rawValue)
   }
 }

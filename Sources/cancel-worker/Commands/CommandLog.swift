@@ -1,4 +1,4 @@
-import CancelService
+import Operations
 import Logging
 
 /// The log of commands other than `run`: warnings and worse, on standard error.

@@ -1,5 +1,5 @@
+import Operations
 import ArgumentParser
-import CancelService
 import Foundation
 
 /// The option that every command with a configuration has.

@@ -1,5 +1,5 @@
+import Operations
 import ArgumentParser
-import CancelService
 import Foundation
 
 /// `cancel-worker demo`
@@ -60,6 +60,6 @@ struct DemoCommand: AsyncParsableCommand {
     case .killSwitch:
       passed = try await KillSwitchDemo(seed: seed, adminPort: adminPort).run()
     }
-    if !passed { throw ArgumentParser.ExitCode(CancelService.ExitCode.verdict.rawValue) }
+    if !passed { throw ArgumentParser.ExitCode(Operations.ExitCode.verdict.rawValue) }
   }
 }

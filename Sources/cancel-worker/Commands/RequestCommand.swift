@@ -1,6 +1,6 @@
+import Operations
 import ArgumentParser
 import CancelContract
-import CancelService
 import Foundation
 import Kafka
 import Logging
@@ -73,9 +73,9 @@ struct RequestCommand: AsyncParsableCommand {
         let missing = requests.count - results.count
         throw CommandFailure(code: .unavailable, message: "\(missing) results did not come within \(timeout)").exit
       }
-      if accepted < requests.count { throw ArgumentParser.ExitCode(CancelService.ExitCode.notAccepted.rawValue) }
+      if accepted < requests.count { throw ArgumentParser.ExitCode(Operations.ExitCode.notAccepted.rawValue) }
     } catch let error where error is KafkaError || error is KafkaPublishError {
-      throw CommandFailure(code: CancelService.ExitCode(for: error), error).exit
+      throw CommandFailure(code: Operations.ExitCode(for: error), error).exit
     }
   }
 

@@ -1,5 +1,5 @@
+import Operations
 import ArgumentParser
-import CancelService
 
 /// `cancel-worker run`
 struct RunCommand: AsyncParsableCommand {
@@ -25,7 +25,7 @@ struct RunCommand: AsyncParsableCommand {
     do {
       try await WorkerProcess(configuration).run()
     } catch {
-      throw CommandFailure(code: CancelService.ExitCode(for: error), error).exit
+      throw CommandFailure(code: Operations.ExitCode(for: error), error).exit
     }
   }
 }

@@ -1,5 +1,4 @@
 import ArgumentParser
-import CancelService
 import EToroSimulator
 
 /// The options of a simulated API.

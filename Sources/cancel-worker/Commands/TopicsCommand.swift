@@ -1,3 +1,4 @@
+import Operations
 import ArgumentParser
 import CancelService
 import Kafka
@@ -110,6 +111,6 @@ func withAdmin(_ configuration: WorkerConfiguration, _ body: (KafkaAdmin) async 
       throw error
     }
   } catch let error as KafkaError {
-    throw CommandFailure(code: CancelService.ExitCode(for: error), error).exit
+    throw CommandFailure(code: Operations.ExitCode(for: error), error).exit
   }
 }

@@ -1,6 +1,6 @@
+import Operations
 import ArgumentParser
 import CancelContract
-import CancelService
 import Foundation
 import Kafka
 
@@ -59,7 +59,7 @@ struct WatchCommand: AsyncParsableCommand {
         return .continue
       }
     } catch let error as KafkaError {
-      throw CommandFailure(code: CancelService.ExitCode(for: error), error).exit
+      throw CommandFailure(code: Operations.ExitCode(for: error), error).exit
     }
   }
 }

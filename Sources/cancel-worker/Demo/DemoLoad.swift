@@ -1,5 +1,4 @@
 import CancelContract
-import CancelService
 import Foundation
 import Kafka
 

@@ -1,3 +1,4 @@
+import Operations
 import CancelAPI
 import CancelContract
 import CancelService

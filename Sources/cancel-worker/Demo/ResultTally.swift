@@ -1,5 +1,4 @@
 import CancelContract
-import CancelService
 import Kafka
 import Synchronization
 

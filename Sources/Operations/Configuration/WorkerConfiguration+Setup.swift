@@ -1,0 +1,75 @@
+import CancelService
+import CancelAPI
+import CancelContract
+import CancelCore
+import Kafka
+
+extension WorkerConfiguration {
+  /// The topics' names.
+  public var topicNames: TopicNames { topics.names }
+
+  /// The rules of the decisions.
+  public var policy: CancelPolicy {
+    var policy = CancelPolicy()
+    policy.quotaCalls = quota.calls
+    // The API's clock may run slower than this one: by NTP each is slewed by 500 parts in a million at most.
+    policy.quotaWindow = quota.window + quota.window / 1000
+    policy.reservedForKillSwitch = quota.calls == 0 ? 0 : quota.reservedForKillSwitch
+    policy.acceptedWindow = dedup.acceptedWindow
+    policy.rejectedWindow = dedup.rejectedWindow
+    policy.routineDeadline = request.routineDeadline
+    policy.killSwitchDeadline = request.killSwitchDeadline
+    policy.maxInFlight = api.connections
+    policy.callTimeout = api.timeout
+    policy.progressAfter = progress.after
+    policy.breakerMode = breaker.mode
+    return policy
+  }
+
+  /// How the API is reached.
+  ///
+  /// - Throws: ``ConfigurationError`` for a path without `{orderId}`, or a base URL that can't be used.
+  public func apiClient() throws(ConfigurationError) -> CancelClientConfiguration {
+    var client = CancelClientConfiguration()
+    client.baseURL = api.baseURL
+    client.timeout = api.timeout
+    client.connections = api.connections
+    client.allowPlaintext = api.allowPlaintext
+    if let caFile = api.caFile { client.trustRoots = .file(caFile) }
+    var faults: [ConfigurationError.Fault] = []
+    for (key, template, environment) in [
+      ("api.realPath", api.realPath, APIEnvironment.real), ("api.demoPath", api.demoPath, .demo),
+    ] {
+      guard let template else { continue }
+      do {
+        let path = try CancelPath(template)
+        if environment == .real { client.paths.real = path } else { client.paths.demo = path }
+      } catch {
+        faults.append(.init(key: key, message: "\(error)"))
+      }
+    }
+    do {
+      _ = try client.validated()
+    } catch {
+      faults.append(.init(key: "api", message: "\(error)"))
+    }
+    guard faults.isEmpty else { throw ConfigurationError(faults: faults) }
+    return client
+  }
+
+  /// A worker with this configuration and these accounts.
+  public func setup(accounts: Accounts) throws(ConfigurationError) -> WorkerSetup {
+    var setup = WorkerSetup(kafka: kafkaClient, instanceID: worker.instanceID, accounts: accounts)
+    setup.groupID = consumer.groupID
+    setup.topics = topics.names
+    setup.guarantee = delivery.guarantee
+    setup.policy = policy
+    setup.defaultAccount = AccountName(self.accounts.defaultAccount)
+    setup.api = try apiClient()
+    setup.maxPending = request.maxPending
+    setup.drainTimeout = shutdown.drainTimeout
+    setup.echoedHeaders = Set(request.echoHeaders)
+    setup.maximumRequestBytes = request.maxBytes
+    return setup
+  }
+}

@@ -1,0 +1,97 @@
+import CancelService
+import CancelContract
+import CoreMetrics
+import Synchronization
+
+/// Gauges that are set from a snapshot of the worker when they are read.
+public final class SnapshotGauges: Sendable {
+  private let factory: any MetricsFactory
+  private let accountLabels: Bool
+  private let maxKeys: Int
+  private let meters: Mutex<[Identity: Meter]> = Mutex([:])
+
+  private struct Identity: Hashable {
+    var name: String
+    var labels: [String]
+  }
+
+  /// - Parameters:
+  ///   - accountLabels: whether a user key's series also name its accounts; off by default, for names are the operator's.
+  ///   - maxKeys: the most user keys with series of their own, the neediest first.
+  public init(factory: any MetricsFactory, accountLabels: Bool = false, maxKeys: Int = 50) {
+    self.factory = factory
+    self.accountLabels = accountLabels
+    self.maxKeys = maxKeys
+  }
+
+  /// Sets every gauge; those of keys and partitions that are gone are taken away.
+  public func set(from snapshot: WorkerSnapshot) {
+    meters.withLock { meters in
+      var seen: Set<Identity> = []
+      for gauge in values(of: snapshot) {
+        let identity = Identity(name: gauge.name, labels: gauge.labels.flatMap { [$0.0, $0.1] })
+        seen.insert(identity)
+        let meter = meters[identity] ?? Meter(label: gauge.name, dimensions: gauge.labels, factory: factory)
+        meters[identity] = meter
+        meter.set(gauge.value)
+      }
+      for (identity, meter) in meters where !seen.contains(identity) {
+        meter.destroy()
+        meters[identity] = nil
+      }
+    }
+  }
+
+  private struct Value {
+    var name: String
+    var labels: [(String, String)]
+    var value: Double
+
+    init(_ name: String, _ value: Double, _ labels: [(String, String)] = []) {
+      self.name = "cancel_worker_\(name)"
+      self.labels = labels
+      self.value = value
+    }
+  }
+
+  private func values(of snapshot: WorkerSnapshot) -> [Value] {
+    let keys = snapshot.keys
+    var values = [
+      Value("calls_in_flight", Double(snapshot.callsInFlight)),
+      Value("oldest_unanswered_request_age_seconds", snapshot.oldestUnansweredAge.seconds),
+      Value("quota_exhausted_keys", Double(keys.count { $0.isExhausted(at: snapshot.takenAt) })),
+      Value("api_out", snapshot.apiOutSince == nil ? 0 : 1),
+      Value("ledger_remembered_orders", Double(snapshot.rememberedOrders)),
+      Value("ledger_open_orders", Double(snapshot.openOrders)),
+      Value("ready", snapshot.isReady ? 1 : 0),
+      Value("build_info", 1, [("version", snapshot.version)]),
+    ]
+    for priority in Priority.allCases {
+      values.append(
+        Value("pending_requests", Double(snapshot.pending[priority] ?? 0), [("priority", priority.name)]))
+    }
+    for breaker in KeySnapshot.Breaker.allCases {
+      values.append(
+        Value("breakers", Double(keys.count { $0.breaker == breaker }), [("state", breaker.rawValue)]))
+    }
+    for (partition, lag) in snapshot.lag {
+      values.append(Value("consumer_lag_records", Double(lag), [("partition", String(partition))]))
+    }
+    for key in snapshot.neediestKeys.prefix(maxKeys) {
+      var labels = [("key", key.digest)]
+      if accountLabels {
+        let names = key.accounts.map(\.description).sorted().joined(separator: ",")
+        labels.append(("account", String(names.prefix(128))))
+      }
+      if let free = key.freeCalls { values.append(Value("quota_free_calls", Double(free), labels)) }
+      values.append(
+        Value("quota_next_free_call_seconds", key.wait(at: snapshot.takenAt).seconds, labels))
+    }
+    return values
+  }
+}
+
+extension Duration {
+  /// This duration in seconds, not below zero.
+  fileprivate var seconds: Double { max(0, Double(microseconds) / 1e6) }
+}

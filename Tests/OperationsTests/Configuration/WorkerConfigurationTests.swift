@@ -1,0 +1,138 @@
+import Foundation
+import Testing
+
+@testable import Operations
+
+@Suite struct WorkerConfigurationTests {
+  private func load(_ yaml: String?, _ environment: [String: String] = [:]) throws -> WorkerConfiguration {
+    guard let yaml else { return try WorkerConfiguration.load(path: nil, environment: environment) }
+    let file = FileManager.default.temporaryDirectory.appendingPathComponent("\(UUID().uuidString).yaml")
+    try yaml.write(to: file, atomically: true, encoding: .utf8)
+    defer { try? FileManager.default.removeItem(at: file) }
+    return try WorkerConfiguration.load(path: file.path, environment: environment, readsAccounts: true)
+  }
+
+  private func faults(_ yaml: String?, _ environment: [String: String] = [:]) -> [String] {
+    do {
+      _ = try load(yaml, environment)
+      return []
+    } catch let error as ConfigurationError {
+      return error.faults.map(\.description)
+    } catch {
+      return ["\(error)"]
+    }
+  }
+
+  @Test func theDefaultsNeedOnlyTheBrokers() throws {
+    let configuration = try load(nil, ["KAFKA_BOOTSTRAP_SERVERS": "localhost:9092"])
+    #expect(configuration.kafka.bootstrapServers == "localhost:9092")
+    #expect(configuration.quota.calls == 20)
+    #expect(configuration.quota.window == .seconds(60))
+    #expect(configuration.dedup.acceptedWindow == .seconds(86_400))
+    #expect(configuration.progress.after == .seconds(5))
+    #expect(faults(nil).contains { $0.contains("kafka.bootstrapServers") })
+  }
+
+  @Test(arguments: [
+    "kafka:\n  properties:\n    sasl.password: \"canary-7f3a\n  bootstrapServers: a:1\n",
+    "kafka:\n  properties: { sasl.password: canary-7f3a\n",
+    "kafka:\n  sasl: canary-7f3a: canary-7f3a\n",
+    "kafka:\n  bootstrapServers: canary-7f3a\n  bootstrapServers: canary-7f3a\n",
+    "\tcanary-7f3a: %canary-7f3a",
+  ])
+  func aMalformedFileIsToldByItsPlaceAlone(yaml: String) {
+    let faults = faults(yaml)
+    #expect(faults.count == 1)
+    #expect(faults.allSatisfy { $0.contains("line") && !$0.contains("canary") }, "\(faults)")
+  }
+
+  @Test(arguments: ["0s", "99ms", "soon"]) func progressTakesAWhile(after: String) {
+    let faults = faults(nil, ["KAFKA_BOOTSTRAP_SERVERS": "b:1", "PROGRESS_AFTER": after])
+    #expect(faults.count == 1 && faults[0].contains("progress.after") && faults[0].contains("100ms"), "\(faults)")
+  }
+
+  @Test func theEnvironmentOverridesTheFile() throws {
+    let yaml =
+      "kafka:\n  bootstrapServers: file:1\nquota:\n  calls: 7\n  reservedForKillSwitch: 2\nprogress:\n  after: off\n"
+    let configuration = try load(yaml, ["QUOTA_CALLS": "9", "API_BASE_URL": "http://127.0.0.1:1"])
+    #expect(configuration.kafka.bootstrapServers == "file:1")
+    #expect(configuration.quota.calls == 9)
+    #expect(configuration.quota.reservedForKillSwitch == 2)
+    #expect(configuration.progress.after == nil)
+    #expect(configuration.api.baseURL == "http://127.0.0.1:1")
+  }
+
+  @Test func allFaultsAreToldAtOnce() {
+    let yaml = """
+      kafka: { bootstrapServers: "b:1", properties: { enable.auto.commit: "true", no.such.property: "1" } }
+      quotta: { calls: 3 }
+      quota: { calls: 5, reservedForKillSwitch: 5, window: soon }
+      api: { baseURL: "http://example.com" }
+      topics: { requests: same, results: same }
+      admin: { port: 70000, allowedHosts: ["ops.example.com:80"] }
+      """
+    let found = faults(yaml).joined(separator: "\n")
+    for expected in [
+      "enable.auto.commit", "no.such.property", "quotta.calls", "did you mean 'quota.calls'",
+      "quota.reservedForKillSwitch", "quota.window", "http", "topics.results", "admin.port", "admin.allowedHosts",
+    ] {
+      #expect(found.contains(expected), "\(expected) is missing in:\n\(found)")
+    }
+  }
+
+  @Test func faultsOfTheAccountsAreNotToldWhereItIsNotClearWhichAreMeant() throws {
+    let found = faults("accounts: { fil: accounts.yaml }", ["KAFKA_BOOTSTRAP_SERVERS": "b:1"])
+    #expect(found.count == 1)
+  }
+
+  @Test func faultsOfTheAccountsAreToldWithTheOthers() throws {
+    let accounts = FileManager.default.temporaryDirectory.appendingPathComponent("\(UUID().uuidString).yaml")
+    try "accounts: { desk-a: { environment: rael, apiKey: k }, desk-b: { bearerToken: 't t' } }"
+      .write(to: accounts, atomically: true, encoding: .utf8)
+    defer { try? FileManager.default.removeItem(at: accounts) }
+    let environment = [
+      "KAFKA_BOOTSTRAP_SERVERS": "b:1", "QUOTA_CALLS": "many", "ACCOUNTS_FILE": accounts.path,
+    ]
+    let error = #expect(throws: ConfigurationError.self) {
+      try WorkerConfiguration.load(path: nil, environment: environment, readsAccounts: true)
+    }
+    let all = error.map { "\($0)" } ?? ""
+    for expected in ["quota.calls", "desk-a, environment", "desk-b"] { #expect(all.contains(expected), "\(all)") }
+  }
+
+  @Test func theAdminPortsNamesAreRead() throws {
+    let environment = ["KAFKA_BOOTSTRAP_SERVERS": "b:1", "ADMIN_ALLOWED_HOSTS": "ops.example.com, .desk.example"]
+    #expect(try load(nil, environment).admin.allowedHosts == ["ops.example.com", ".desk.example"])
+    let written = "admin: { allowedHosts: \"Ops.Example.com., .Desk.Example\" }"
+    #expect(
+      try load(written, ["KAFKA_BOOTSTRAP_SERVERS": "b:1"]).admin.allowedHosts == ["ops.example.com", ".desk.example"])
+    let listed = "admin: { allowedHosts: [a.example, .b.example] }"
+    #expect(try load(listed, ["KAFKA_BOOTSTRAP_SERVERS": "b:1"]).admin.allowedHosts == ["a.example", ".b.example"])
+  }
+
+  @Test(arguments: ["ops.example:80", "http://ops.example", ".", "..a", "a b", "*.example"])
+  func whatIsNoHostNameIsRefused(name: String) {
+    #expect(faults(nil, ["KAFKA_BOOTSTRAP_SERVERS": "b:1", "ADMIN_ALLOWED_HOSTS": name]).count == 1)
+  }
+
+  @Test func secretsAreNeverPrinted() throws {
+    let environment = ["KAFKA_BOOTSTRAP_SERVERS": "b:1", "KAFKA_PROPERTIES_SASL_PASSWORD": "canary-password"]
+    let configuration = try load(nil, environment)
+    #expect(configuration.kafka.properties.values["sasl.password"] == "canary-password")
+    var dumped = ""
+    dump(configuration, to: &dumped)
+    #expect(!dumped.contains("canary"))
+    #expect(!"\(configuration)".contains("canary"))
+    #expect(!"\(configuration.kafkaClient)".contains("canary"))
+  }
+
+  @Test(arguments: [("500ms", 500), ("30s", 30_000), ("10m", 600_000), ("24h", 86_400_000), ("0s", 0)])
+  func durationsAreRead(text: String, milliseconds: Int64) {
+    #expect(Duration(configured: text) == .milliseconds(milliseconds))
+  }
+
+  @Test(arguments: ["", "5", "s", "-1s", "1.5s", "1 s", "1S", "99999999999999999999s", "10w"])
+  func whatIsNoDurationIsRefused(text: String) {
+    #expect(Duration(configured: text) == nil)
+  }
+}

@@ -1,0 +1,112 @@
+import CancelContract
+import Dispatch
+import Logging
+import Synchronization
+import Testing
+
+@testable import Operations
+
+@Suite struct RequestLogTests {
+  private let lines = Lines()
+
+  private func logger(_ level: Logger.Level = .info) -> Logger {
+    var logger = Logger(label: "test") { _ in LineHandler(lines: lines) }
+    logger.logLevel = level
+    return logger
+  }
+
+  @Test func oneLineForEachResult() async {
+    let log = RequestLog(logger: logger())
+    log.published(
+      [
+        Sample.result(
+          1, headers: [RecordHeader("traceparent", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01")]),
+        Sample.result(2, order: nil, account: nil, outcome: .invalid, attempts: 0),
+      ], refused: [], at: Sample.start + .microseconds(9250))
+    await log.flush()
+    #expect(lines.all.map(\.message) == ["request answered", "request answered"])
+    #expect(
+      lines.all.first?.metadata == [
+        LogKey.orderID: "1", LogKey.cancelID: "cancel-1", LogKey.account: "default", LogKey.outcome: "accepted",
+        LogKey.attempts: "1", LogKey.httpStatus: "200", LogKey.deduplicated: "false", LogKey.source: "requests/0/1",
+        LogKey.queueMilliseconds: "2.0", LogKey.callMilliseconds: "5.0", LogKey.totalMilliseconds: "9.25",
+        LogKey.traceID: "4bf92f3577b34da6a3ce929d0e0e4736",
+      ])
+    #expect(
+      lines.all.last?.metadata == [
+        LogKey.cancelID: "cancel-2", LogKey.outcome: "invalid", LogKey.attempts: "0", LogKey.deduplicated: "false",
+        LogKey.source: "requests/0/2", LogKey.totalMilliseconds: "9.25",
+      ])
+  }
+
+  @Test func aSharedAnswerHasNoStagesOfItsOwn() {
+    let metadata = RequestLog.metadata(
+      of: Sample.result(1, deduplicated: true), publishedAt: Sample.start)
+    #expect(metadata[LogKey.queueMilliseconds] == nil)
+    #expect(metadata[LogKey.callMilliseconds] == nil)
+  }
+
+  @Test func aQuietLevelCostsNothing() async {
+    let log = RequestLog(logger: logger(.warning))
+    log.published([Sample.result(1)], refused: [], at: Sample.start)
+    await log.flush()
+    #expect(lines.all.isEmpty)
+  }
+
+  @Test func whatASenderWroteStaysOnItsLine() {
+    var result = Sample.result(1)
+    result.cancelID = "a\nlevel=error\u{202E}\u{7F}é" + String(repeating: "x", count: 1000)
+    let text = RequestLog.metadata(of: result, publishedAt: Sample.start)[LogKey.cancelID]?.description ?? ""
+    #expect(text.hasPrefix(#"a\u{a}level=error\u{202e}\u{7f}éxxx"#))
+    #expect(text.count < 200)
+  }
+
+  @Test func linesThatCanNotBeWrittenAreCounted() async {
+    let log = RequestLog(logger: logger(), maxBacklog: 2)
+    lines.hold()
+    log.published([Sample.result(1), Sample.result(2)], refused: [], at: Sample.start)
+    log.published((3...7).map { Sample.result($0) }, refused: [], at: Sample.start)
+    lines.letGo()
+    await log.flush()
+    #expect(lines.all.count == 3)
+    #expect(lines.all.last?.metadata == [LogKey.count: "5"])
+  }
+}
+
+final class Lines: Sendable {
+  struct Line {
+    var message: String
+    var metadata: [String: String]
+  }
+
+  private let kept = Mutex<[Line]>([])
+  private let isFree = DispatchSemaphore(value: 1)
+
+  var all: [Line] { kept.withLock { $0 } }
+
+  func add(_ line: Line) {
+    isFree.wait()
+    kept.withLock { $0.append(line) }
+    isFree.signal()
+  }
+
+  /// Lets nothing be written until `letGo`.
+  func hold() { isFree.wait() }
+  func letGo() { isFree.signal() }
+}
+
+struct LineHandler: LogHandler {
+  let lines: Lines
+  var metadata: Logger.Metadata = [:]
+  var logLevel = Logger.Level.trace
+
+  subscript(metadataKey key: String) -> Logger.Metadata.Value? {
+    get { metadata[key] }
+    set { metadata[key] = newValue }
+  }
+
+  func log(event: LogEvent) {
+    lines.add(
+      Lines.Line(message: event.message.description, metadata: (event.metadata ?? [:]).mapValues(\.description)))
+  }
+}
