@@ -151,7 +151,7 @@ let package = Package(
         .product(name: "NIOSSL", package: "swift-nio-ssl"),
       ]
     ),
-    .testTarget(name: "CancelCoreTests", dependencies: ["CancelCore"]),
+    .testTarget(name: "CancelCoreTests", dependencies: ["CancelCore"], exclude: ["Golden"]),
     .testTarget(name: "CancelServiceTests", dependencies: ["CancelService", "EToroSimulator"]),
     .testTarget(
       name: "OperationsTests",

@@ -1,0 +1,148 @@
+import CancelContract
+import Foundation
+import Testing
+
+@testable import CancelCore
+
+/// Holds the ledger's bytes against files in `Golden/`, one for each kind of record and version: `<name>.v<version>.hex`.
+///
+/// The files of a version that was released never change: a newer worker reads what an older one wrote. With
+/// `UPDATE_GOLDEN=1` in the environment the files of the current version are written anew; look at the difference before
+/// you keep it.
+@Suite struct LedgerGoldenTests {
+  private static let folder = URL(filePath: #filePath).deletingLastPathComponent().appending(path: "Golden")
+
+  @Test(arguments: LedgerGolden.records.map(\.name))
+  func theCurrentVersionIsWrittenAsTheFilesHaveIt(name: String) throws {
+    let record = try #require(LedgerGolden.records.first { $0.name == name }).record
+    let file = Self.folder.appending(path: "\(name).v\(LedgerRecord.version).hex")
+    let hex = record.encoded().map { String(format: "%02x", $0) }.joined()
+    if ProcessInfo.processInfo.environment["UPDATE_GOLDEN"] == "1" {
+      try Data("\(hex)\n".utf8).write(to: file)
+    }
+    #expect(try hex == String(contentsOf: file, encoding: .utf8).trimmingCharacters(in: .newlines))
+    #expect(try LedgerGolden.Comparable(LedgerRecord(decoding: record.encoded())) == LedgerGolden.Comparable(record))
+  }
+
+  @Test(arguments: LedgerGolden.records.map(\.name))
+  func recordsOfVersionOneAreReadForGood(name: String) throws {
+    let record = try #require(LedgerGolden.records.first { $0.name == name }).record
+    let read = try LedgerRecord(decoding: Self.bytes(ofFile: "\(name).v1.hex"))
+    #expect(LedgerGolden.Comparable(read) == LedgerGolden.Comparable(record))
+  }
+
+  private static func bytes(ofFile name: String) throws -> [UInt8] {
+    let text = try String(contentsOf: folder.appending(path: name), encoding: .utf8)
+    let digits = Array(text.trimmingCharacters(in: .newlines))
+    return try stride(from: 0, to: digits.count, by: 2).map { index in
+      try #require(UInt8(String(digits[index...index + 1]), radix: 16))
+    }
+  }
+}
+
+/// The records whose bytes stand in `Golden/`: every kind, with every member there and with every optional one missing.
+enum LedgerGolden {
+  struct Named {
+    var name: String
+    var record: LedgerRecord
+  }
+
+  /// A record's members, so that two can be compared.
+  enum Comparable: Equatable {
+    case open(OpenState)
+    case settled(SettledOutcome)
+    case calls([Send])
+    case more([OpenRequest])
+
+    init(_ record: LedgerRecord) {
+      switch record {
+      case .open(let state): self = .open(state)
+      case .settled(let settled): self = .settled(settled)
+      case .calls(let sends): self = .calls(sends)
+      case .more(let requests): self = .more(requests)
+      }
+    }
+  }
+
+  static let records = [
+    Named(name: "open-full", record: .open(fullState)),
+    Named(name: "open-minimal", record: .open(OpenState(requests: [minimalRequest]))),
+    Named(name: "settled-accepted", record: .settled(accepted)),
+    Named(name: "settled-rejected", record: .settled(rejected)),
+    Named(name: "calls", record: .calls(calls)),
+    Named(name: "more", record: .more([fullRequest, minimalRequest])),
+  ]
+
+  static func time(_ microseconds: Int64) -> Timestamp {
+    Timestamp(microseconds: 1_785_402_900_000_000 + microseconds)
+  }
+
+  private static func order(_ value: Int64) -> OrderID {
+    guard let order = OrderID(value) else { preconditionFailure("The golden records use positive order ids.") }
+    return order
+  }
+
+  private static let calls = [
+    Send(
+      requestID: UUID(uuid: (1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16)), sentAt: time(3900),
+      answeredAt: time(31_007)),
+    Send(
+      requestID: UUID(uuid: (16, 15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1)), sentAt: time(40_000),
+      answeredAt: nil, holdsSlot: false),
+  ]
+
+  static let fullRequest = OpenRequest(
+    received: ReceivedRequest(
+      request: CancelRequest(
+        cancelID: "kill-2026-07-30/0001",
+        orderID: order(.max),
+        account: "desk-fx",
+        priority: .killSwitch,
+        reason: "limit \"gross\" hit\n– stop",
+        origin: .init(system: "risk-engine", actor: "ann", algorithm: "twap", desk: "fx"),
+        campaignID: "kill-2026-07-30",
+        decidedAt: time(0),
+        deadline: time(60_000_000),
+        context: JSONText(wellFormed: Array(#"{ "legs": [1.50, {"n":9007199254740993}] }"#.utf8))
+      ),
+      source: SourceCoordinates(topic: "order-cancel.requests", partition: 3, offset: 42),
+      producedAt: time(2000),
+      receivedAt: time(3250),
+      key: Array("13902598".utf8),
+      echoedHeaders: [RecordHeader("correlation-id", "8f14e45f"), RecordHeader(name: "x-desk", value: nil)]
+    ),
+    deadline: time(60_000_000),
+    progressEvents: 300
+  )
+
+  private static let minimalRequest = OpenRequest(
+    received: ReceivedRequest(
+      request: CancelRequest(cancelID: "7f1da128-f516-4710-8474-915566c4b22e", orderID: order(1)),
+      source: SourceCoordinates(topic: "t", partition: 0, offset: 0),
+      producedAt: time(0),
+      receivedAt: time(1)
+    ),
+    deadline: time(600_000_000)
+  )
+
+  private static let fullState = OpenState(
+    requests: [fullRequest, minimalRequest],
+    attempts: 2,
+    failures: 1,
+    sends: calls,
+    earlierSends: Array(calls.prefix(1)),
+    lastHTTPStatus: 503,
+    lastFault: "the API answered 503",
+    outcomeUnknown: true,
+    throttled: true
+  )
+
+  private static let accepted = SettledOutcome(
+    until: time(86_400_000_000), outcome: .accepted, cancelID: "c-1", token: "7f1da128-f516-4710-8474-915566c4b22e",
+    problem: nil, httpStatus: 200, attempts: 1, sends: Array(calls.prefix(1)))
+
+  private static let rejected = SettledOutcome(
+    until: time(5_000_000), outcome: .rejected, cancelID: "c-2", token: nil,
+    problem: Problem(json: JSONText(wellFormed: Array(#"{"title":"Not Found","status":404}"#.utf8))),
+    httpStatus: 404, attempts: 3, sends: calls, earlierSends: calls)
+}
