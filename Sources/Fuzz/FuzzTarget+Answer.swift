@@ -1,5 +1,6 @@
 import CancelAPI
 import CancelContract
+import CancelCore
 import NIOCore
 
 extension FuzzTarget {

@@ -1,4 +1,5 @@
 import CancelContract
+import CancelCore
 import Foundation
 
 /// Random parts of events, all of them valid.
@@ -103,5 +104,23 @@ extension OrderID {
   fileprivate static var first: OrderID {
     guard let first = OrderID(1) else { preconditionFailure("One is a positive number.") }
     return first
+  }
+}
+
+extension SplitMix64 {
+  /// A number from 0 to `bound - 1`.
+  mutating func below(_ bound: Int) -> Int {
+    Int(truncatingIfNeeded: next() % UInt64(max(bound, 1)))
+  }
+
+  /// True once in `count` times.
+  mutating func oneIn(_ count: Int) -> Bool { below(count) == 0 }
+
+  /// One of the elements; the collection must not be empty.
+  mutating func pick<Element>(_ elements: [Element]) -> Element { elements[below(elements.count)] }
+
+  /// What `make` gives, or `nil` half of the time.
+  mutating func maybe<Value>(_ make: (inout SplitMix64) -> Value) -> Value? {
+    oneIn(2) ? make(&self) : nil
   }
 }

@@ -1,4 +1,4 @@
-import Fuzz
+@testable import Fuzz
 import Testing
 
 struct FuzzTests {

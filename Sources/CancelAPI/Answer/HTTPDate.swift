@@ -1,3 +1,5 @@
+import CancelContract
+
 /// The date format of HTTP: `Sun, 06 Nov 1994 08:49:37 GMT` (RFC 9110, IMF-fixdate).
 enum HTTPDate {
   /// Seconds since the Unix epoch; `nil` for any other text, the two obsolete formats included.
@@ -13,7 +15,7 @@ enum HTTPDate {
       let minute = number(text.extracting(20..<22)), minute < 60,
       let second = number(text.extracting(23..<25)), second <= 60
     else { return nil }
-    return daysSinceEpoch(year: year, month: month, day: day) * 86_400 + hour * 3600 + minute * 60 + second
+    return CivilDate(year: year, month: month, day: day).daysSinceEpoch * 86_400 + hour * 3600 + minute * 60 + second
   }
 
   private static func number(_ digits: Span<UInt8>) -> Int64? {
@@ -43,14 +45,5 @@ enum HTTPDate {
     case 0x646563: 12  // dec
     default: nil
     }
-  }
-
-  /// Howard Hinnant's `days_from_civil`, for years from 1970 on.
-  private static func daysSinceEpoch(year: Int64, month: Int64, day: Int64) -> Int64 {
-    let year = month <= 2 ? year - 1 : year
-    let era = year / 400
-    let yearOfEra = year - era * 400
-    let dayOfYear = (153 * (month + (month > 2 ? -3 : 9)) + 2) / 5 + day - 1
-    return era * 146_097 + yearOfEra * 365 + yearOfEra / 4 - yearOfEra / 100 + dayOfYear - 719_468
   }
 }

@@ -1,3 +1,5 @@
+import FoundationEssentials
+
 /// A CloudEvent in JSON: where its data stands, and what is wrong with the rest.
 struct StructuredEvent {
   /// `id`, where it can stand in for `cancelId`.
@@ -47,7 +49,7 @@ struct StructuredEvent {
       data = try reader.skipValue()
       if decodedData != nil { note(.bothData) }
     case (.dataBase64, .string):
-      decodedData = Base64.decode(reader.utf8(try reader.readString()))
+      decodedData = Self.decodedBase64(reader.utf8(try reader.readString()))
       if decodedData == nil {
         note(
           RequestFault(.envelopeInvalid, "`data_base64` is not base64 (RFC 4648, with padding): send `data` instead"))
@@ -63,6 +65,15 @@ struct StructuredEvent {
       try reader.skipValue()
       note(RequestFault(.envelopeInvalid, "`\(member.name)` of the CloudEvent must be a string; it is \(kind)"))
     }
+  }
+
+  /// The bytes behind base64 with the standard alphabet and padding (RFC 4648, section 4).
+  ///
+  /// - Returns: `nil` for any text but the canonical one of the bytes: Foundation ignores bits behind the last byte.
+  private static func decodedBase64(_ text: [UInt8]) -> [UInt8]? {
+    let text = Data(text)
+    guard let bytes = Data(base64Encoded: text), bytes.base64EncodedData() == text else { return nil }
+    return Array(bytes)
   }
 
   private mutating func note(_ fault: RequestFault) {

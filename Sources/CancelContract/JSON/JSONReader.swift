@@ -29,7 +29,7 @@ public struct JSONReader: Sendable {
   /// The next byte to read.
   public internal(set) var position: Int
   /// How many arrays and objects are open.
-  var depth = 0
+  private var depth = 0
 
   /// A reader at the beginning of `bytes`.
   ///
@@ -137,7 +137,7 @@ extension JSONReader {
   }
 
   /// Passes over a bracket that opens.
-  mutating func open() throws(JSONFault) {
+  private mutating func open() throws(JSONFault) {
     guard depth < maximumDepth else {
       throw fault(.tooDeep, at: position, expected: "at most \(maximumDepth) arrays and objects within each other")
     }
@@ -146,7 +146,7 @@ extension JSONReader {
   }
 
   /// Passes over a bracket that closes.
-  mutating func close() {
+  private mutating func close() {
     depth -= 1
     position += 1
   }
@@ -160,5 +160,158 @@ extension JSONReader {
     guard next(is: closing) else { throw fault(at: position, expected: expected) }
     close()
     return false
+  }
+}
+
+extension JSONReader {
+  /// Passes over a value of any kind, checking it, and returns where it stands.
+  @discardableResult
+  public mutating func skipValue() throws(JSONFault) -> Range<Int> {
+    skipBlanks()
+    let first = position
+    let outer = depth
+    // One bit for each open bracket, the innermost lowest: 1 for an object, 0 for an array. 64 levels fit.
+    var objects: UInt64 = 0
+    repeat {
+      while try opensContainer(&objects) {}
+    } while try reachesNextValue(outer: outer, &objects)
+    return first..<position
+  }
+
+  /// Reads `true` or `false`.
+  public mutating func readBoolean() throws(JSONFault) -> Bool {
+    skipBlanks()
+    let isTrue = next(is: UInt8(ascii: "t"))
+    try isTrue ? skipLiteral("true") : skipLiteral("false")
+    return isTrue
+  }
+
+  /// Reads `null`.
+  public mutating func readNull() throws(JSONFault) {
+    skipBlanks()
+    try skipLiteral("null")
+  }
+
+  /// Passes over a scalar or an opening bracket; returns whether that bracket has a value in it, which comes next.
+  private mutating func opensContainer(_ objects: inout UInt64) throws(JSONFault) -> Bool {
+    switch try peekKind() {
+    case .string: _ = try readString()
+    case .number: _ = try readNumber()
+    case .boolean: _ = try readBoolean()
+    case .null: try readNull()
+    case .object:
+      try open()
+      objects = objects << 1 | 1
+      skipBlanks()
+      guard !next(is: UInt8(ascii: "}")) else { return false }
+      _ = try readName()
+      return true
+    case .array:
+      try open()
+      objects <<= 1
+      skipBlanks()
+      return !next(is: UInt8(ascii: "]"))
+    }
+    return false
+  }
+
+  /// Closes every bracket that ends here; returns whether another value comes next.
+  private mutating func reachesNextValue(outer: Int, _ objects: inout UInt64) throws(JSONFault) -> Bool {
+    while depth > outer {
+      skipBlanks()
+      let isObject = objects & 1 == 1
+      if next(is: UInt8(ascii: ",")) {
+        position += 1
+        if isObject { _ = try readName() }
+        return true
+      }
+      guard next(is: isObject ? UInt8(ascii: "}") : UInt8(ascii: "]")) else {
+        throw fault(at: position, expected: isObject ? "`,` or `}`" : "`,` or `]`")
+      }
+      close()
+      objects >>= 1
+    }
+    return false
+  }
+
+  private mutating func skipLiteral(_ literal: StaticString) throws(JSONFault) {
+    let length = literal.utf8CodeUnitCount
+    let isThere =
+      position + length <= end
+      && literal.withUTF8Buffer { expected in
+        for (index, byte) in expected.enumerated() where bytes[position + index] != byte { return false }
+        return true
+      }
+    guard isThere else { throw fault(at: position, expected: "a value") }
+    position += length
+  }
+}
+
+/// Where a number stands in the text.
+public struct JSONNumber: Hashable, Sendable {
+  /// The number's characters.
+  public let range: Range<Int>
+  /// Whether it is written without a fraction and without an exponent.
+  public let isInteger: Bool
+}
+
+extension JSONReader {
+  /// Reads a number.
+  public mutating func readNumber() throws(JSONFault) -> JSONNumber {
+    skipBlanks()
+    let first = position
+    var isInteger = true
+    if next(is: UInt8(ascii: "-")) { position += 1 }
+    if next(is: UInt8(ascii: "0")) {
+      position += 1
+      if position < end, isDigit(bytes[position]) {
+        throw fault(at: position, expected: "a number without leading zeros")
+      }
+    } else {
+      try skipDigits()
+    }
+    if next(is: UInt8(ascii: ".")) {
+      isInteger = false
+      position += 1
+      try skipDigits()
+    }
+    if next(is: UInt8(ascii: "e")) || next(is: UInt8(ascii: "E")) {
+      isInteger = false
+      position += 1
+      if next(is: UInt8(ascii: "+")) || next(is: UInt8(ascii: "-")) { position += 1 }
+      try skipDigits()
+    }
+    return JSONNumber(range: first..<position, isInteger: isInteger)
+  }
+
+  /// The exact value of a number of this reader; `nil` where it has a fraction or an exponent, or exceeds 64 bits.
+  public func int64(_ number: JSONNumber) -> Int64? {
+    guard number.isInteger else { return nil }
+    let isNegative = bytes[number.range.lowerBound] == UInt8(ascii: "-")
+    return Int64(digits: bytes[number.range.dropFirst(isNegative ? 1 : 0)], isNegative: isNegative)
+  }
+
+  private mutating func skipDigits() throws(JSONFault) {
+    guard position < end, isDigit(bytes[position]) else { throw fault(at: position, expected: "a digit") }
+    repeat { position += 1 } while position < end && isDigit(bytes[position])
+  }
+
+  private func isDigit(_ byte: UInt8) -> Bool { byte &- UInt8(ascii: "0") < 10 }
+}
+
+extension Int64 {
+  /// The number with these decimal digits; `nil` where one is no digit, there is none, or 64 bits don't suffice.
+  init?(digits: ArraySlice<UInt8>, isNegative: Bool = false) {
+    guard !digits.isEmpty else { return nil }
+    var value: Int64 = 0
+    for byte in digits {
+      let digit = Int64(byte) - 0x30
+      guard digit >= 0, digit <= 9 else { return nil }
+      let (product, overflow) = value.multipliedReportingOverflow(by: 10)
+      let (sum, carry) = product.addingReportingOverflow(isNegative ? -digit : digit)
+      guard !overflow, !carry else { return nil }
+      value = sum
+    }
+    self = value
   }
 }

@@ -116,3 +116,57 @@ extension JSONValue {
 
   private func member(_ name: String) -> Member? { members?.first { $0.name == name } }
 }
+
+/// The kinds of JSON values.
+public enum JSONKind: Hashable, Sendable, CustomStringConvertible {
+  /// `{…}`.
+  case object
+  /// `[…]`.
+  case array
+  /// `"…"`.
+  case string
+  /// A number.
+  case number
+  /// `true` or `false`.
+  case boolean
+  /// `null`.
+  case null
+
+  /// The kind with its article.
+  public var description: String {
+    switch self {
+    case .object: "an object"
+    case .array: "an array"
+    case .string: "a string"
+    case .number: "a number"
+    case .boolean: "a boolean"
+    case .null: "null"
+    }
+  }
+}
+
+/// A JSON value kept as the text it came in, so that it can be repeated byte for byte.
+public struct JSONText: Hashable, Sendable, CustomStringConvertible {
+  /// Well-formed JSON in UTF-8.
+  public let utf8: [UInt8]
+
+  /// Takes text that is known to be well-formed JSON.
+  public init(wellFormed utf8: [UInt8]) {
+    self.utf8 = utf8
+  }
+
+  /// The text itself.
+  public var description: String { String(decoding: utf8, as: UTF8.self) }
+}
+
+extension JSONText {
+  /// Checks that `utf8` is one JSON value and takes it without the blanks around it.
+  ///
+  /// - Throws: `JSONFault`, with the place.
+  public init(checking utf8: [UInt8], maximumDepth: Int = JSONReader.deepest) throws(JSONFault) {
+    var reader = JSONReader(utf8, maximumDepth: maximumDepth)
+    let range = try reader.skipValue()
+    try reader.finish()
+    self.init(wellFormed: range.count == utf8.count ? utf8 : Array(utf8[range]))
+  }
+}

@@ -72,3 +72,95 @@ public struct ProgressEvent: Hashable, Sendable {
     self.echoedHeaders = echoedHeaders
   }
 }
+
+/// Writes progress events as records: CloudEvents 1.0 in binary mode.
+///
+/// The event's id is `EventIdentity.progress(of:sequence:)`.
+public struct ProgressEncoder: Sendable {
+  private let headers: EventHeaders
+  private let worker: JSONText
+
+  /// An encoder for the events of one worker.
+  ///
+  /// - Parameters:
+  ///   - worker: Who reports.
+  ///   - eventSource: The CloudEvents `source`, a URI reference.
+  public init(worker: WorkerIdentity, eventSource: String) {
+    headers = EventHeaders(type: .progress, source: eventSource)
+    self.worker = worker.json
+  }
+
+  /// The event's record, with the request's key.
+  public func encode(_ event: ProgressEvent) -> OutgoingRecord {
+    var writer = JSONWriter(capacity: 512 + (event.context?.utf8.count ?? 0))
+    writer.beginObject()
+    writer.member("cancelId", event.cancelID)
+    writer.member("orderId", event.orderID.value)
+    writer.member("account", event.account.description)
+    writer.member("reason", event.reason.rawValue)
+    writer.member("place", Int64(event.place))
+    writer.member("estimatedAt", event.estimatedAt)
+    writer.member("waitingSince", event.waitingSince)
+    writer.member("reportedAt", event.reportedAt)
+    writer.member("sequence", Int64(event.sequence))
+    writer.member("campaignId", event.campaignID)
+    writer.member("context", event.context)
+    writer.member("source", event.source)
+    writer.member("worker", worker)
+    writer.endObject()
+    return OutgoingRecord(
+      key: event.key,
+      value: writer.bytes,
+      headers: headers.headers(
+        id: [UInt8](uuid: EventIdentity.progress(of: event.source, sequence: event.sequence)),
+        time: event.reportedAt,
+        subject: event.orderID,
+        echoing: event.echoedHeaders
+      )
+    )
+  }
+}
+
+/// Reads progress events from records.
+public struct ProgressDecoder: Sendable {
+  /// A progress event and what its CloudEvent says of itself.
+  public struct Event: Hashable, Sendable {
+    /// The event; its key and echoed headers are those of the record.
+    public var progress: ProgressEvent
+    /// The CloudEvents `id`; `nil` where the record has no such header.
+    public var id: String?
+    /// Who reported.
+    public var worker: WorkerIdentity
+  }
+
+  /// A decoder.
+  public init() {}
+
+  /// Reads the progress event in a record.
+  ///
+  /// - Throws: `UnreadableEvent`, also where the record holds another kind of event.
+  public func decode(
+    value: [UInt8]?,
+    key: [UInt8]? = nil,
+    headers: [RecordHeader] = []
+  ) throws(UnreadableEvent) -> Event {
+    let reader = try EventReader(.progress, value: value, headers: headers)
+    let progress = ProgressEvent(
+      cancelID: try reader.required("cancelId", \.string),
+      orderID: try reader.required("orderId", \.orderID),
+      account: AccountName(try reader.required("account", \.string)),
+      reason: try reader.required("reason") { $0.string.flatMap(ProgressEvent.Reason.init(rawValue:)) },
+      place: try reader.required("place") { $0.integer.flatMap(Int.init(exactly:)) },
+      estimatedAt: try reader.optional("estimatedAt", \.timestamp),
+      waitingSince: try reader.required("waitingSince", \.timestamp),
+      reportedAt: try reader.required("reportedAt", \.timestamp),
+      sequence: try reader.required("sequence") { $0.integer.flatMap(Int.init(exactly:)) },
+      campaignID: try reader.optional("campaignId", \.string),
+      context: try reader.object("context"),
+      source: try reader.source(),
+      key: key,
+      echoedHeaders: reader.echoedHeaders
+    )
+    return Event(progress: progress, id: reader.id, worker: try reader.worker())
+  }
+}

@@ -13,3 +13,99 @@ public struct Problem: Hashable, Sendable, CustomStringConvertible {
   /// The object's text.
   public var description: String { json.description }
 }
+
+extension Problem {
+  /// The member `type`; `nil` where it is missing, null or no string.
+  public var type: String? { value("type")?.string }
+  /// The member `title`; `nil` where it is missing, null or no string.
+  public var title: String? { value("title")?.string }
+  /// The member `detail`; `nil` where it is missing, null or no string.
+  public var detail: String? { value("detail")?.string }
+  /// The member `status`; `nil` where it is missing, null or no integer.
+  public var status: Int? { value("status")?.integer.flatMap(Int.init(exactly:)) }
+  /// The worker's own kind of problem; `nil` for one from the API.
+  public var problemType: ProblemType? { type.flatMap(ProblemType.init(uri:)) }
+
+  private func value(_ name: String) -> JSONValue? {
+    (try? JSONValue(json.utf8))?[name]
+  }
+}
+
+extension ProblemType {
+  /// The kind of problem that has this `type`; `nil` where it is none of the worker's.
+  public init?(uri: String) {
+    let prefix = "urn:cancel-worker:problem:"
+    guard uri.hasPrefix(prefix) else { return nil }
+    self.init(rawValue: String(uri.dropFirst(prefix.count)))
+  }
+}
+
+extension Problem {
+  /// The problem in a few words, for people: its detail, else its title, else its type.
+  public var summary: String? { detail ?? title ?? type }
+}
+
+extension Problem {
+  /// A problem of the worker's own.
+  ///
+  /// - Parameters:
+  ///   - type: The kind of problem, which sets `type` and `title`.
+  ///   - detail: What happened and what can be done, for people.
+  ///   - status: The API's status code, where there was one.
+  ///   - member: The member of the request that is at fault.
+  ///   - since: Since when it has been so.
+  public init(
+    _ type: ProblemType,
+    detail: String,
+    status: Int? = nil,
+    member: String? = nil,
+    since: Timestamp? = nil
+  ) {
+    var writer = JSONWriter(capacity: 256)
+    writer.beginObject()
+    writer.member("type", type.uri)
+    writer.member("title", type.title)
+    if let status { writer.member("status", Int64(status)) }
+    writer.member("detail", detail)
+    if let member { writer.member("member", member) }
+    if let since { writer.member("since", since) }
+    writer.endObject()
+    self.init(json: JSONText(wellFormed: writer.bytes))
+  }
+}
+
+extension Problem {
+  /// The largest answer that is kept as it came, in bytes.
+  public static let maximumAPIBytes = 64 * 1024
+  /// One level less than a reader allows, for the result wraps the problem in an object of its own.
+  private static let maximumAPIDepth = JSONReader.deepest - 1
+
+  /// The problem in an answer of the API: its object as it came, whatever members it has; where the body is none, a
+  /// problem made from the status.
+  ///
+  /// The content type is not looked at, for the API sends problems as `application/json`. A body that can't be used is
+  /// not repeated.
+  ///
+  /// - Parameters:
+  ///   - body: The answer's body; may be empty.
+  ///   - status: The answer's status code.
+  public init(apiBody body: [UInt8], status: Int) {
+    let byteOrderMark: [UInt8] = [0xEF, 0xBB, 0xBF]
+    let text = body.starts(with: byteOrderMark) ? Array(body.dropFirst(byteOrderMark.count)) : body
+    let reason: String
+    if body.isEmpty {
+      reason = "sent no body"
+    } else if body.count > Self.maximumAPIBytes {
+      reason = "sent more than \(Self.maximumAPIBytes) bytes, which are left out"
+    } else if let json = try? JSONText(checking: text, maximumDepth: Self.maximumAPIDepth) {
+      if json.utf8.first == UInt8(ascii: "{") {
+        self.init(json: json)
+        return
+      }
+      reason = "sent JSON that is not an object"
+    } else {
+      reason = "sent content that is not JSON"
+    }
+    self.init(.apiStatus, detail: "the API answered \(status) and \(reason)", status: status)
+  }
+}

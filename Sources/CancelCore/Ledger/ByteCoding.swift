@@ -117,3 +117,119 @@ struct ByteReader {
     return bytes[position..<position + length]
   }
 }
+
+/// Writes the ledger's binary records: fixed and variable-length integers, little-endian, and length-prefixed bytes.
+struct ByteWriter {
+  private(set) var bytes: [UInt8] = []
+
+  init(capacity: Int) {
+    bytes.reserveCapacity(capacity)
+  }
+
+  mutating func byte(_ value: UInt8) {
+    bytes.append(value)
+  }
+
+  mutating func bool(_ value: Bool) {
+    bytes.append(value ? 1 : 0)
+  }
+
+  mutating func fixed(_ value: Int64) {
+    withUnsafeBytes(of: value.littleEndian) { bytes.append(contentsOf: $0) }
+  }
+
+  /// LEB128: seven bits a byte, the least significant first.
+  mutating func count(_ value: Int) {
+    precondition(value >= 0, "A count is never negative.")
+    var rest = UInt64(value)
+    while rest >= 0x80 {
+      bytes.append(UInt8(truncatingIfNeeded: rest) | 0x80)
+      rest >>= 7
+    }
+    bytes.append(UInt8(rest))
+  }
+
+  mutating func blob(_ value: some Collection<UInt8>) {
+    count(value.count)
+    bytes.append(contentsOf: value)
+  }
+
+  mutating func string(_ value: String) {
+    blob(value.utf8)
+  }
+
+  mutating func uuid(_ value: UUID) {
+    withUnsafeBytes(of: value.uuid) { bytes.append(contentsOf: $0) }
+  }
+
+  /// A text that may be missing (0), is most likely a UUID (2, in 16 bytes), or anything else (1).
+  mutating func identifier(_ value: String?) {
+    guard let value else { return byte(0) }
+    if let parsed = UUIDText.parse(value) {
+      byte(2)
+      uuid(parsed)
+    } else {
+      byte(1)
+      string(value)
+    }
+  }
+
+  mutating func optional<Value>(_ value: Value?, _ write: (inout ByteWriter, Value) -> Void) {
+    bool(value != nil)
+    if let value { write(&self, value) }
+  }
+}
+
+/// A UUID in its canonical text, 36 characters in lower case, which the ledger keeps in 16 bytes.
+///
+/// Tokens are UUIDs by the API's specification, and most request ids are; each takes a third of the memory so.
+enum UUIDText {
+  /// The UUID whose canonical text this is; `nil` where it is anything else.
+  static func parse(_ text: String) -> UUID? {
+    let utf8 = text.utf8
+    guard utf8.count == 36 else { return nil }
+    var bytes: uuid_t = (0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0)
+    let isCanonical = withUnsafeMutableBytes(of: &bytes) { bytes in
+      var nibbles = 0
+      for (index, character) in utf8.enumerated() {
+        if index == 8 || index == 13 || index == 18 || index == 23 {
+          guard character == UInt8(ascii: "-") else { return false }
+          continue
+        }
+        let nibble: UInt8
+        switch character {
+        case UInt8(ascii: "0")...UInt8(ascii: "9"): nibble = character - UInt8(ascii: "0")
+        case UInt8(ascii: "a")...UInt8(ascii: "f"): nibble = character - UInt8(ascii: "a") + 10
+        default: return false
+        }
+        bytes[nibbles / 2] = bytes[nibbles / 2] << 4 | nibble
+        nibbles += 1
+      }
+      return true
+    }
+    return isCanonical ? UUID(uuid: bytes) : nil
+  }
+
+  /// The canonical text.
+  static func text(of uuid: UUID) -> String {
+    withUnsafeBytes(of: uuid.uuid) { bytes in
+      String(unsafeUninitializedCapacity: 36) { text in
+        var position = 0
+        for byte in bytes {
+          if position == 8 || position == 13 || position == 18 || position == 23 {
+            text[position] = UInt8(ascii: "-")
+            position += 1
+          }
+          text[position] = digit(byte >> 4)
+          text[position + 1] = digit(byte & 0xF)
+          position += 2
+        }
+        return position
+      }
+    }
+  }
+
+  private static func digit(_ nibble: UInt8) -> UInt8 {
+    nibble < 10 ? UInt8(ascii: "0") + nibble : UInt8(ascii: "a") + nibble - 10
+  }
+}

@@ -1,3 +1,39 @@
+/// A record ready to be produced: its topic and partition are the caller's to choose.
+public struct OutgoingRecord: Hashable, Sendable {
+  /// The key; `nil` is Kafka's null.
+  public var key: [UInt8]?
+  /// The value; `nil` is Kafka's null (a tombstone).
+  public var value: [UInt8]?
+  /// The headers in their order.
+  public var headers: [RecordHeader]
+
+  /// A record with the given parts.
+  public init(key: [UInt8]?, value: [UInt8]?, headers: [RecordHeader]) {
+    self.key = key
+    self.value = value
+    self.headers = headers
+  }
+}
+
+/// One header of a record: a name and, where there is one, a value of any bytes.
+public struct RecordHeader: Hashable, Sendable {
+  /// The name; a record may carry the same name more than once.
+  public var name: String
+  /// The bytes; `nil` is Kafka's null, not the empty value.
+  public var value: [UInt8]?
+
+  /// A header with these bytes.
+  public init(name: String, value: [UInt8]?) {
+    self.name = name
+    self.value = value
+  }
+
+  /// A header with this text in UTF-8.
+  public init(_ name: String, _ value: String) {
+    self.init(name: name, value: Array(value.utf8))
+  }
+}
+
 /// A record that could not be read, as it goes to the dead-letter topic.
 ///
 /// Key, value and headers are byte for byte those of the record; behind its headers stand ours. A record that was a dead

@@ -1,0 +1,72 @@
+/// The broker's number of an order: a positive 64-bit integer (`orderId` in the API's specification).
+public struct OrderID: Hashable, Comparable, Sendable, CustomStringConvertible {
+  /// The number, 1 or more.
+  public let value: Int64
+
+  /// Returns `nil` unless `value` is positive.
+  @inlinable
+  public init?(_ value: Int64) {
+    guard value > 0 else { return nil }
+    self.value = value
+  }
+
+  /// The number in decimal digits, as it stands in the API's path.
+  public var description: String { String(value) }
+
+  /// Orders by number.
+  @inlinable
+  public static func < (left: OrderID, right: OrderID) -> Bool { left.value < right.value }
+}
+
+/// The name under which an account stands in the worker's configuration; never one of its keys.
+public struct AccountName: Hashable, Sendable, CustomStringConvertible {
+  /// The name as configured.
+  public let description: String
+
+  /// Takes the name as it is.
+  @inlinable
+  public init(_ name: String) {
+    self.description = name
+  }
+}
+
+extension AccountName: ExpressibleByStringLiteral {
+  /// Takes the literal as it is.
+  public init(stringLiteral name: String) {
+    self.init(name)
+  }
+}
+
+/// Where a request stands in Kafka; no two requests share coordinates.
+public struct SourceCoordinates: Hashable, Sendable, CustomStringConvertible {
+  /// The topic.
+  public var topic: String
+  /// The partition's number.
+  public var partition: Int32
+  /// The record's offset in its partition.
+  public var offset: Int64
+
+  /// The record at `offset` of this partition.
+  public init(topic: String, partition: Int32, offset: Int64) {
+    self.topic = topic
+    self.partition = partition
+    self.offset = offset
+  }
+
+  /// `topic/partition/offset`.
+  public var description: String { "\(topic)/\(partition)/\(offset)" }
+}
+
+/// Which worker gave an answer.
+public struct WorkerIdentity: Hashable, Sendable {
+  /// The instance's id, as configured.
+  public var instance: String
+  /// The program's version.
+  public var version: String
+
+  /// A worker with the given members.
+  public init(instance: String, version: String) {
+    self.instance = instance
+    self.version = version
+  }
+}
