@@ -1,4 +1,6 @@
 import CRdkafka
+import Logging
+import Synchronization
 
 /// What a client wants to hear of from librdkafka.
 ///
@@ -98,5 +100,104 @@ private func reportError(
     context.callbacks.clientFailed(fatal)
   } else {
     context.callbacks.clientFailed(KafkaError(code, operation: "client", message: text))
+  }
+}
+
+/// Brings librdkafka's own messages into swift-log: constant message, facts in the metadata, storms cut, secrets out.
+final class ClientLog: Sendable {
+  let logger: Logger
+  private let secrets: [String]
+  private let limiter = Mutex(LogRateLimiter())
+
+  init(logger: Logger, secrets: [String]) {
+    self.logger = logger
+    self.secrets = secrets
+  }
+
+  /// librdkafka's level for everything that the logger would show (syslog's numbers).
+  var level: Int {
+    switch logger.logLevel {
+    case .trace, .debug: 7
+    case .info: 6
+    case .notice: 5
+    case .warning: 4
+    case .error: 3
+    case .critical: 2
+    }
+  }
+
+  /// A message from any of librdkafka's threads.
+  func receive(level: Int32, facility: String, text: String, client: String) {
+    let decision = limiter.withLock { $0.decide(facility, now: .now) }
+    guard case .tell(let leftOut) = decision else { return }
+    var metadata: Logger.Metadata = [
+      "kafka.client": "\(client)", "kafka.facility": "\(facility)", "kafka.detail": "\(withoutSecrets(text))",
+    ]
+    if leftOut > 0 { metadata["kafka.left_out"] = "\(leftOut)" }
+    // Most operators' properties fit only one kind of client; the others warn of them.
+    let isIdle = facility == "CONFWARN" && text.contains("will be ignored by this")
+    let level = isIdle ? .debug : Self.level(ofSyslog: level)
+    logger.log(level: level, "Kafka client message", metadata: metadata)
+  }
+
+  func withoutSecrets(_ text: String) -> String {
+    secrets.reduce(text) { text, secret in text.contains(secret) ? text.replacing(secret, with: "***") : text }
+  }
+
+  private static func level(ofSyslog level: Int32) -> Logger.Level {
+    switch level {
+    case ...2: .critical
+    case 3: .error
+    case 4: .warning
+    case 5: .notice
+    case 6: .info
+    default: .debug
+    }
+  }
+}
+
+/// Decides which of a storm of like messages are told: the first few of a kind in each window, then a count.
+struct LogRateLimiter {
+  enum Decision: Equatable {
+    /// Tell it, and say how many of its kind were left out since the last one told.
+    case tell(leftOut: Int)
+    /// Leave it out.
+    case leaveOut
+  }
+
+  private struct Kind {
+    var windowStart: ContinuousClock.Instant
+    var told: Int
+    var leftOut: Int
+  }
+
+  private let window: Duration
+  private let burst: Int
+  private var kinds: [String: Kind] = [:]
+
+  init(window: Duration = .seconds(10), burst: Int = 3) {
+    self.window = window
+    self.burst = burst
+  }
+
+  mutating func decide(_ name: String, now: ContinuousClock.Instant) -> Decision {
+    guard var kind = kinds[name] else {
+      // Kinds are names of librdkafka's log facilities, a few dozen; the bound only guards against surprises.
+      if kinds.count >= 256 { kinds.removeAll() }
+      kinds[name] = Kind(windowStart: now, told: 1, leftOut: 0)
+      return .tell(leftOut: 0)
+    }
+    defer { kinds[name] = kind }
+    if now - kind.windowStart >= window {
+      let leftOut = kind.leftOut
+      kind = Kind(windowStart: now, told: 1, leftOut: 0)
+      return .tell(leftOut: leftOut)
+    }
+    guard kind.told < burst else {
+      kind.leftOut += 1
+      return .leaveOut
+    }
+    kind.told += 1
+    return .tell(leftOut: 0)
   }
 }

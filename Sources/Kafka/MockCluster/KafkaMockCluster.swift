@@ -90,19 +90,9 @@ public final class KafkaMockCluster: @unchecked Sendable {
     rd_kafka_mock_push_request_errors_array(cluster, kind.rawValue, errors.count, errors)
   }
 
-  /// Forgets the errors that were pushed and not given yet.
-  public func clearRequestErrors(_ kind: RequestKind) {
-    rd_kafka_mock_clear_request_errors(cluster, kind.rawValue)
-  }
-
   /// Answers everything about a topic with an error; `none` ends that.
   public func setTopicError(_ topic: String, _ code: KafkaError.Code) {
     rd_kafka_mock_topic_set_error(cluster, topic, code.librdkafka)
-  }
-
-  /// Delays a broker's answers.
-  public func setRoundTrip(broker: Int32, _ duration: Duration) throws {
-    try check(rd_kafka_mock_broker_set_rtt(cluster, broker, duration.librdkafkaMilliseconds), "round trip")
   }
 
   /// Moves a group's coordinator to a broker.

@@ -1,5 +1,6 @@
 import CRdkafka
 import Logging
+import Synchronization
 
 /// Publishes records: idempotent always, within transactions where a transactional id is given.
 ///
@@ -87,5 +88,115 @@ extension ClientSettings {
     settings.fixed["transactional.id"] = transactionalID
     settings.fixed["delivery.report.only.error"] = "true"
     return settings
+  }
+}
+
+/// Some of the records of a `publish` were not delivered.
+public struct KafkaPublishError: Error, Sendable, CustomStringConvertible {
+  /// One record that was not delivered.
+  public struct Failure: Sendable {
+    /// The record's place in the order in which they were sent, from 0.
+    public var index: Int
+    /// Why.
+    public var error: KafkaError
+  }
+
+  /// The number of records sent.
+  public var count: Int
+  /// Those not delivered, in their order.
+  public var failures: [Failure]
+
+  /// How many failed, and why the first did.
+  public var description: String {
+    let first = failures.first.map { ", the first is record \($0.index): \($0.error)" } ?? ""
+    return "\(failures.count) of \(count) records were not delivered\(first)"
+  }
+}
+
+extension KafkaProducer {
+  /// Publishes records without a transaction, and waits until the brokers have each of them.
+  /// - Parameter produce: writes the records. When it throws, those already written are still delivered.
+  /// - Returns: where each record came to lie, in the order in which they were sent.
+  /// - Throws: `KafkaPublishError` telling which records failed; `KafkaError` where none could be sent.
+  @discardableResult
+  public func publish(
+    _ produce: @Sendable (inout KafkaRecordSink) throws -> Void
+  ) throws -> [KafkaRecordPosition] {
+    let writer: RecordWriter
+    switch state {
+    case .plain(let present): writer = present
+    case .uninitialized, .ready:
+      throw KafkaError(code: .state, message: "a transactional producer only transacts", operation: "publish")
+    case .failed(let error): throw error
+    case .closed: throw KafkaError.closed("publish")
+    }
+    reports.begin()
+    writer.numbersRecords = true
+    writer.count = 0
+    let outcome = Result {
+      var sink = KafkaRecordSink(writer: writer)
+      try produce(&sink)
+    }
+    // Ends by itself: each record is delivered or given up after message.timeout.ms.
+    while rd_kafka_flush(writer.client, 10_000) == RD_KAFKA_RESP_ERR__TIMED_OUT {}
+    let reported = reports.end()
+    if let fatal = writer.handle.fatalError("publish") {
+      state = .failed(fatal)
+      throw fatal
+    }
+    try outcome.get()
+    let failures = reported.enumerated().filter { $0.element.code != RD_KAFKA_RESP_ERR_NO_ERROR }
+    guard failures.isEmpty, reported.count == writer.count else {
+      throw KafkaPublishError(
+        count: writer.count,
+        failures: failures.map { .init(index: $0.offset, error: KafkaError($0.element.code, operation: "publish")) })
+    }
+    return reported.map { KafkaRecordPosition(partition: $0.partition, offset: $0.offset) }
+  }
+
+  /// Publishes records without a transaction, and waits until the brokers have each of them.
+  @discardableResult
+  public func publish(_ records: [KafkaRecord]) throws -> [KafkaRecordPosition] {
+    try publish { sink in
+      for record in records { try sink.send(record) }
+    }
+  }
+}
+
+/// What librdkafka's background thread tells of a producer: errors, and the fate of each record.
+final class DeliveryReports: ClientCallbacks {
+  struct Report {
+    var code: rd_kafka_resp_err_t
+    var partition: Int32
+    var offset: Int64
+  }
+
+  private let onFailure: @Sendable (KafkaError) -> Void
+  private let reports = Mutex<[Report]>([])
+
+  init(onFailure: @escaping @Sendable (KafkaError) -> Void) {
+    self.onFailure = onFailure
+  }
+
+  func clientFailed(_ error: KafkaError) { onFailure(error) }
+
+  /// Forgets the reports of the publishing before.
+  func begin() { reports.withLock { $0.removeAll(keepingCapacity: true) } }
+
+  /// The reports by the records' order, once all have come.
+  func end() -> [Report] { reports.withLock { $0 } }
+
+  func delivered(_ event: OpaquePointer) {
+    reports.withLock { reports in
+      while let message = rd_kafka_event_message_next(event) {
+        // A record's number, counted from one, travels as its opaque pointer; those of transactions have none.
+        guard let opaque = message.pointee._private else { continue }
+        let index = Int(bitPattern: opaque) - 1
+        let missing = Report(code: RD_KAFKA_RESP_ERR__FAIL, partition: -1, offset: -1)
+        while reports.count <= index { reports.append(missing) }
+        reports[index] = Report(
+          code: message.pointee.err, partition: message.pointee.partition, offset: message.pointee.offset)
+      }
+    }
   }
 }

@@ -130,8 +130,11 @@ private struct ReadToEnd: Sendable {
     let deadline = ContinuousClock.now + timeout
     var bounds: [Int32: KafkaWatermarks] = [:]
     for partition in offsets.keys {
-      bounds[partition] = try handle.watermarks(
-        of: KafkaTopicPartition(topic: topic, partition: partition), until: deadline, isCancelled: isCancelled)
+      guard
+        let found = try handle.watermarks(
+          of: KafkaTopicPartition(topic: topic, partition: partition), until: deadline, isCancelled: isCancelled)
+      else { throw CancellationError() }
+      bounds[partition] = found
     }
     return bounds
   }

@@ -1,6 +1,24 @@
 import CRdkafka
 import Logging
 
+/// Which records of transactions a reader sees.
+public enum KafkaIsolation: String, Sendable {
+  /// Only those that were committed.
+  case readCommitted = "read_committed"
+  /// All, those of open and aborted transactions too.
+  case readUncommitted = "read_uncommitted"
+}
+
+/// Where reading of each partition begins.
+public enum KafkaStartPosition: Sendable, Hashable {
+  /// At the oldest record.
+  case beginning
+  /// Behind the newest one.
+  case end
+  /// At the given offsets; partitions not named begin at their oldest record.
+  case offsets([Int32: Int64])
+}
+
 /// Reads all partitions of a topic as they grow, outside of any group, until it is told to stop.
 public struct KafkaTail: Sendable {
   /// What to do after a batch.
@@ -80,8 +98,10 @@ public struct KafkaTail: Sendable {
         offsets[partition] = offset
         continue
       }
-      let bounds = try handle.watermarks(
-        of: KafkaTopicPartition(topic: topic, partition: partition), until: deadline, isCancelled: isCancelled)
+      guard
+        let bounds = try handle.watermarks(
+          of: KafkaTopicPartition(topic: topic, partition: partition), until: deadline, isCancelled: isCancelled)
+      else { throw CancellationError() }
       offsets[partition] = start == .end ? bounds.high : bounds.low
     }
     return offsets
