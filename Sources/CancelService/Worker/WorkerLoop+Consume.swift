@@ -5,7 +5,7 @@ import Kafka
 extension WorkerLoop {
   /// Takes messages in the order in which they were read.
   func take(_ messages: [IncomingMessage]) {
-    unacknowledged += messages.reduce(0) { $0 + $1.raw.room }
+    unacknowledged += messages.reduce(0) { $0 + $1.raw.credit }
     // While stopping, or after the partition was given up, nothing is taken: the position stays before it.
     guard !isStopping && failure == nil else { return }
     let now = clock.now

@@ -2,8 +2,8 @@ import CRdkafka
 
 /// Called by librdkafka from within a poll, so on the polling thread.
 extension ConsumerLoop: ClientCallbacks {
-  static let longestOffsetFetch: Duration = .seconds(60)
-  static let longestWaitForCommits: Duration = .seconds(10)
+  private static let longestOffsetFetch: Duration = .seconds(60)
+  private static let longestWaitForCommits: Duration = .seconds(10)
 
   func clientFailed(_ error: KafkaError) {
     if isClosing || hasFailed { return }
@@ -27,17 +27,23 @@ extension ConsumerLoop: ClientCallbacks {
   }
 
   /// The committed offsets are fetched here rather than by librdkafka, so that the owner learns the very offsets that
-  /// reading starts at. All partitions are paused before the first message can be polled.
+  /// reading starts at, and so that an offset that the log does not hold never rewinds it. All partitions are paused
+  /// before the first message can be polled.
   private func assign(_ partitions: [KafkaTopicPartition], _ client: OpaquePointer) {
-    guard let committed = committedOffsets(of: partitions, client) else {
-      mustSubscribeAgain = rd_kafka_assignment_lost(client) == 0
+    let starts: [KafkaTopicPartition: StartOffset]
+    do {
+      guard let found = try startOffsets(of: partitions, client) else {
+        mustSubscribeAgain = rd_kafka_assignment_lost(client) == 0
+        rd_kafka_assign(client, nil)
+        return
+      }
+      starts = found
+    } catch {
       rd_kafka_assign(client, nil)
-      return
+      return fail(error)
     }
-    // Without a committed offset: zero, not "beginning", which librdkafka would look up and, paused meanwhile, retry
-    // only after 500 ms. Where the log starts later, auto.offset.reset leads to its start.
-    let starts = Dictionary(uniqueKeysWithValues: partitions.map { ($0, (committed[$0] ?? nil) ?? 0) })
-    let list = TopicPartitions(starts)
+    let offsets = starts.mapValues(\.first)
+    let list = TopicPartitions(offsets)
     let code = rd_kafka_assign(client, list.pointer)
     guard code == RD_KAFKA_RESP_ERR_NO_ERROR else {
       rd_kafka_assign(client, nil)
@@ -47,33 +53,17 @@ extension ConsumerLoop: ClientCallbacks {
     }
     holds.assign(partitions, backpressure: isBackpressured)
     pause(partitions, client)
-    setPositions(starts)
+    setPositions(offsets)
     let assignment = requests.withLock { $0.assignments.begin() }
     self.assignment = assignment
     handler.assigned(
-      partitions.map { KafkaAssignment(partition: $0, startOffset: committed[$0] ?? nil) }, under: assignment)
+      partitions.map { partition in
+        let start = starts[partition]
+        return KafkaAssignment(partition: partition, startOffset: start?.isCommitted == true ? start?.first : nil)
+      }, under: assignment)
   }
 
-  /// Tries until the group's coordinator answers, the assignment is lost, or the time is up (`nil`).
-  private func committedOffsets(
-    of partitions: [KafkaTopicPartition], _ client: OpaquePointer
-  ) -> [KafkaTopicPartition: Int64?]? {
-    guard !partitions.isEmpty else { return [:] }
-    let deadline = ContinuousClock.now + Self.longestOffsetFetch
-    var pause: Duration = .milliseconds(5)
-    while true {
-      do {
-        return try GroupOffsets.committed(partitions, timeout: .seconds(2), of: client)
-      } catch {
-        if let error = error as? KafkaError, error.code != .unstableOffsetCommit { handler.failed(error) }
-        let isOver = requests.wait(upTo: pause) { $0.stopDeadline == nil ? nil : true } ?? false
-        if isOver || rd_kafka_assignment_lost(client) != 0 || .now >= deadline { return nil }
-        pause = min(pause * 2, .milliseconds(500))
-      }
-    }
-  }
-
-  /// Eager assignors take everything back at once. What was gathered and not handed over is left to the next owners.
+  /// Eager assignors take everything back at once. What was gathered and not delivered is left to the next owners.
   private func revoke(_ client: OpaquePointer) {
     batch = []
     if let assignment, !holds.isEmpty {
@@ -100,4 +90,128 @@ extension ConsumerLoop: ClientCallbacks {
     holds = PartitionHolds()
     setPositions([:])
   }
+}
+
+// MARK: - Where reading starts
+
+extension ConsumerLoop {
+  private struct StartOffset {
+    /// The first offset to be read.
+    var first: Int64
+    /// Whether the group had committed an offset.
+    var isCommitted: Bool
+  }
+
+  /// Tries until the brokers answer.
+  /// - Returns: `nil` where the assignment was lost, the consumer is told to stop, or the time is up.
+  /// - Throws: `KafkaError` with `positionBeyondEnd`.
+  private func startOffsets(
+    of partitions: [KafkaTopicPartition], _ client: OpaquePointer
+  ) throws(KafkaError) -> [KafkaTopicPartition: StartOffset]? {
+    guard !partitions.isEmpty else { return [:] }
+    let deadline = ContinuousClock.now + Self.longestOffsetFetch
+    var pause: Duration = .milliseconds(5)
+    while true {
+      do {
+        let committed = try committedOffsets(partitions, timeout: .seconds(2), of: client)
+        let bounds = try logBounds(partitions, timeout: .seconds(2), of: client)
+        return try start(at: committed, within: bounds)
+      } catch {
+        if error.code == .positionBeyondEnd { throw error }
+        if error.code != .unstableOffsetCommit { handler.failed(error) }
+        let isOver = requests.wait(upTo: pause) { $0.stopDeadline == nil ? nil : true } ?? false
+        if isOver || rd_kafka_assignment_lost(client) != 0 || .now >= deadline { return nil }
+        pause = min(pause * 2, .milliseconds(500))
+      }
+    }
+  }
+
+  private func start(
+    at committed: [KafkaTopicPartition: Int64?], within bounds: [KafkaTopicPartition: KafkaWatermarks]
+  ) throws(KafkaError) -> [KafkaTopicPartition: StartOffset] {
+    var starts: [KafkaTopicPartition: StartOffset] = [:]
+    for (partition, committed) in committed {
+      guard let bounds = bounds[partition] else { continue }
+      guard let committed else {
+        starts[partition] = StartOffset(first: bounds.low, isCommitted: false)
+        continue
+      }
+      let first = try offset(committed, of: partition, within: bounds)
+      starts[partition] = StartOffset(first: first, isCommitted: true)
+    }
+    return starts
+  }
+
+  /// The offset at which reading goes on: the given one where the log holds it, the log's start where records before it
+  /// were deleted.
+  /// - Throws: `KafkaError` with `positionBeyondEnd` where the offset lies behind the log's end: the log is not the one
+  ///   that it was committed for, and what it holds now may have been read before.
+  private func offset(
+    _ offset: Int64, of partition: KafkaTopicPartition, within bounds: KafkaWatermarks
+  ) throws(KafkaError) -> Int64 {
+    if offset < bounds.low {
+      logger.warning(
+        "Kafka records were deleted before they were read",
+        metadata: ["kafka.partition": "\(partition)", "kafka.from": "\(offset)", "kafka.to": "\(bounds.low)"])
+      return bounds.low
+    }
+    guard offset > bounds.high else { return offset }
+    // The bound is the last stable offset, which an open transaction holds back; an operator may have moved the group
+    // past it. Only the high watermark decides.
+    let end = try highWatermark(of: partition, timeout: .seconds(5))
+    guard offset > end else { return offset }
+    throw KafkaError(
+      code: .positionBeyondEnd,
+      message:
+        "the position of the group, \(offset), lies beyond the end of the log, \(end): the topic was deleted and "
+        + "created again, or it lost records. Nothing is read, for records could be processed a second time. Move the "
+        + "group to the offset that is right (kafka-consumer-groups.sh --reset-offsets), or use a new group",
+      operation: "consume \(partition)", isFatal: true)
+  }
+}
+
+/// The group's committed offsets, stable ones only; blocks.
+func committedOffsets(
+  _ partitions: [KafkaTopicPartition], timeout: Duration, of client: OpaquePointer
+) throws(KafkaError) -> [KafkaTopicPartition: Int64?] {
+  let list = TopicPartitions(partitions)
+  let code = rd_kafka_committed(client, list.pointer, timeout.librdkafkaMilliseconds)
+  guard code == RD_KAFKA_RESP_ERR_NO_ERROR else { throw KafkaError(code, operation: "committed") }
+  if let failed = list.firstError {
+    throw KafkaError(failed.code, operation: "committed \(failed.partition)")
+  }
+  var offsets: [KafkaTopicPartition: Int64?] = [:]
+  for index in 0..<list.count {
+    let offset = list.offset(at: index)
+    offsets.updateValue(offset >= 0 ? offset : nil, forKey: list.partition(at: index))
+  }
+  return offsets
+}
+
+/// The first and the last stable offset of each partition, asked of their leaders; blocks.
+private func logBounds(
+  _ partitions: [KafkaTopicPartition], timeout: Duration, of client: OpaquePointer
+) throws(KafkaError) -> [KafkaTopicPartition: KafkaWatermarks] {
+  let lows = try offsets(partitions, at: Int64(RD_KAFKA_OFFSET_BEGINNING), timeout: timeout, of: client)
+  let highs = try offsets(partitions, at: Int64(RD_KAFKA_OFFSET_END), timeout: timeout, of: client)
+  var bounds: [KafkaTopicPartition: KafkaWatermarks] = [:]
+  for (partition, low) in lows { bounds[partition] = KafkaWatermarks(low: low, high: highs[partition] ?? low) }
+  return bounds
+}
+
+/// One request for each leader, while asking for a partition's watermarks takes two for each partition.
+private func offsets(
+  _ partitions: [KafkaTopicPartition], at place: Int64, timeout: Duration, of client: OpaquePointer
+) throws(KafkaError) -> [KafkaTopicPartition: Int64] {
+  guard !partitions.isEmpty else { return [:] }
+  let list = TopicPartitions(partitions)
+  for index in 0..<list.count { list.setOffset(place, at: index) }
+  let code = rd_kafka_offsets_for_times(client, list.pointer, timeout.librdkafkaMilliseconds)
+  guard code == RD_KAFKA_RESP_ERR_NO_ERROR else { throw KafkaError(code, operation: "offsets") }
+  if let failed = list.firstError { throw KafkaError(failed.code, operation: "offsets of \(failed.partition)") }
+  var offsets: [KafkaTopicPartition: Int64] = [:]
+  for index in 0..<list.count where list.offset(at: index) >= 0 {
+    offsets[list.partition(at: index)] = list.offset(at: index)
+  }
+  return offsets
 }

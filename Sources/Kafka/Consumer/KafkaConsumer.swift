@@ -2,10 +2,12 @@ import CRdkafka
 import Logging
 import Synchronization
 
-/// A member of a consumer group: reads what the group assigns to it and hands it over, in order by partition.
+/// A member of a consumer group: reads the partitions that the group assigns to it and delivers their messages, in order
+/// by partition.
 ///
-/// One thread polls and calls the handler. Positions are never committed by themselves. Partitions are assigned by
-/// `range`, eagerly: at a rebalance all are given up and assigned anew. Has to be closed when it is done with.
+/// One thread polls and calls the handler. Nothing is committed by itself. Partitions are assigned by `range`, eagerly:
+/// at a rebalance all are given up and assigned anew. A committed offset beyond the end of a log is a fatal error with
+/// the code `positionBeyondEnd`. Has to be closed by its owner.
 public final class KafkaConsumer: Sendable {
   private let loop: ConsumerLoop
   private let offsets: GroupOffsets
@@ -17,7 +19,7 @@ public final class KafkaConsumer: Sendable {
   /// A consumer that has not started yet.
   /// - Parameters:
   ///   - groupInstanceID: names a static member, whose restart causes no rebalance; `nil` for a dynamic one.
-  ///   - maxOutstanding: the room of messages handed over and not acknowledged (`KafkaMessage.room`) at which no more
+  ///   - maxOutstanding: the credit of messages delivered and not acknowledged (`KafkaMessage.credit`) at which no more
   ///     are taken.
   public init(
     configuration: KafkaClientConfiguration, groupID: String, groupInstanceID: String?, topics: [String],
@@ -28,7 +30,8 @@ public final class KafkaConsumer: Sendable {
     self.topics = topics
     self.logger = logger
     settings = .groupMember(groupID: groupID, instanceID: groupInstanceID)
-    loop = ConsumerLoop(handler: handler, maxOutstanding: maxOutstanding, logger: logger)
+    loop = ConsumerLoop(
+      configuration: configuration, handler: handler, maxOutstanding: maxOutstanding, logger: logger)
     offsets = GroupOffsets()
   }
 
@@ -60,12 +63,12 @@ public final class KafkaConsumer: Sendable {
     loop.request { $0.changes.append(.pause(Array(partitions), under: assignment)) }
   }
 
-  /// Says that of the messages handed over so much room is free again: the sum of their `KafkaMessage.room`.
-  public func acknowledge(_ room: Int) {
-    loop.acknowledge(room)
+  /// Gives credit back, so that more messages can be delivered: the sum of `KafkaMessage.credit` of those that are done.
+  public func acknowledge(_ credit: Int) {
+    loop.acknowledge(credit)
   }
 
-  /// The room of the messages handed over and not acknowledged.
+  /// The credit of the messages delivered and not acknowledged.
   public var outstanding: Int { loop.outstanding }
 
   /// Commits positions for the group: for each partition the next offset to be read.
@@ -125,6 +128,37 @@ public final class KafkaConsumer: Sendable {
   }
 }
 
+/// Commits and reads a group's offsets on a thread of its own: the calls block, and the polling thread may itself be
+/// waiting for one of them in the handler.
+private actor GroupOffsets {
+  private nonisolated let executor = DedicatedThreadExecutor(name: "kafka-offsets")
+
+  nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
+
+  func commit(
+    _ offsets: [KafkaTopicPartition: Int64], through handle: ClientHandle, under assignment: KafkaAssignmentID,
+    of loop: ConsumerLoop
+  ) throws {
+    try loop.requests.withLock { requests in
+      try requests.assignments.check(assignment, for: "commit")
+      requests.assignments.commitsInProgress += 1
+    }
+    defer { loop.requests.update { $0.assignments.commitsInProgress -= 1 } }
+    let list = TopicPartitions(offsets)
+    let code = rd_kafka_commit(handle.pointer, list.pointer, 0)
+    if let failed = list.firstError {
+      throw KafkaError(failed.code, operation: "commit \(failed.partition)")
+    }
+    guard code == RD_KAFKA_RESP_ERR_NO_ERROR else { throw KafkaError(code, operation: "commit") }
+  }
+
+  func committed(
+    _ partitions: [KafkaTopicPartition], timeout: Duration, through handle: ClientHandle
+  ) throws -> [KafkaTopicPartition: Int64?] {
+    try committedOffsets(partitions, timeout: timeout, of: handle.pointer)
+  }
+}
+
 /// Owns librdkafka's description of a group's member.
 final class GroupMetadata {
   let pointer: OpaquePointer
@@ -135,7 +169,7 @@ final class GroupMetadata {
 }
 
 extension ClientSettings {
-  static func groupMember(groupID: String, instanceID: String?) -> ClientSettings {
+  fileprivate static func groupMember(groupID: String, instanceID: String?) -> ClientSettings {
     var settings = ClientSettings(
       defaults: [
         "session.timeout.ms": "15000",
@@ -152,7 +186,8 @@ extension ClientSettings {
         "enable.auto.commit": "false",
         "enable.auto.offset.store": "false",
         "enable.partition.eof": "false",
-        "auto.offset.reset": "earliest",
+        // An offset outside of the log is an error here, which the loop looks into.
+        "auto.offset.reset": "error",
         "isolation.level": "read_committed",
         "partition.assignment.strategy": "range",
       ])

@@ -21,8 +21,8 @@ public struct KafkaAssignmentID: Hashable, Sendable, CustomStringConvertible {
 public struct KafkaAssignment: Hashable, Sendable {
   /// The partition.
   public var partition: KafkaTopicPartition
-  /// The group's committed offset, stable (no transaction on it is open), which is the first that will be read; `nil`
-  /// where the group has none yet: it is then read from its beginning.
+  /// The first offset that will be read: the group's committed one, stable (no transaction on it is open), or the log's
+  /// start where that one was deleted; `nil` where the group has none yet: the log is then read from its start.
   public var startOffset: Int64?
 
   /// An assignment of a partition.
@@ -38,7 +38,7 @@ public struct KafkaAssignment: Hashable, Sendable {
 /// An assignment begins with `assigned` and ends with `revoked` or `lost`; the next one begins after that. An assignment
 /// without partitions ends without a call.
 public protocol KafkaConsumerHandler: Sendable {
-  /// Messages, in order within each partition. The room of each has to be acknowledged once, whatever becomes of its
+  /// Messages, in order within each partition. The credit of each has to be acknowledged once, whatever becomes of its
   /// partition.
   /// - Parameter assignment: the present assignment, of which the messages' partitions are part.
   func received(_ messages: [KafkaMessage], under assignment: KafkaAssignmentID)

@@ -1,7 +1,8 @@
 import CRdkafka
 
 extension KafkaError {
-  /// An error code: positive ones come from the broker, negative ones from librdkafka itself.
+  /// An error code: positive ones come from the broker, negative ones from librdkafka, those below -100000 from this
+  /// module.
   public struct Code: RawRepresentable, Hashable, Sendable, CustomStringConvertible {
     /// The number, as in Kafka's protocol.
     public var rawValue: Int32
@@ -14,7 +15,10 @@ extension KafkaError {
     var librdkafka: rd_kafka_resp_err_t { rd_kafka_resp_err_t(rawValue) }
 
     /// librdkafka's name of the code, such as `TOPIC_AUTHORIZATION_FAILED`.
-    public var name: String { rd_kafka_err2name(librdkafka).map { String(cString: $0) } ?? "\(rawValue)" }
+    public var name: String {
+      if self == .positionBeyondEnd { return "POSITION_BEYOND_END" }
+      return rd_kafka_err2name(librdkafka).map { String(cString: $0) } ?? "\(rawValue)"
+    }
 
     /// librdkafka's sentence for the code.
     public var sentence: String { rd_kafka_err2str(librdkafka).map { String(cString: $0) } ?? "error \(rawValue)" }
@@ -95,6 +99,9 @@ extension KafkaError.Code {
   public static let topicAlreadyExists = Self(RD_KAFKA_RESP_ERR_TOPIC_ALREADY_EXISTS)
   /// The offset lies outside of what the partition holds.
   public static let offsetOutOfRange = Self(RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE)
+  /// A group's position lies beyond the end of a log: what the log holds now may have been read before. This module's
+  /// own code, outside of Kafka's numbers.
+  public static let positionBeyondEnd = Self(rawValue: -100_001)
   /// The record is larger than allowed.
   public static let messageTooLarge = Self(RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE)
   /// The consumer was not polled for longer than `max.poll.interval.ms`, and left the group.

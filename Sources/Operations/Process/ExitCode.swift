@@ -16,7 +16,7 @@ public enum ExitCode: Int32, Sendable, CaseIterable {
   case unavailable = 69
   /// The worker can't go on: its producer was fenced or failed for good, or a fault of its own.
   case software = 70
-  /// The ledger can't be read.
+  /// The ledger can't be read, or the group's position lies beyond the end of the requests.
   case data = 65
   /// The configuration, the accounts or the topics are not as they must be.
   case configuration = 78
@@ -28,7 +28,8 @@ public enum ExitCode: Int32, Sendable, CaseIterable {
     case .notAccepted: "request --wait: at least one request was not accepted"
     case .verdict: "demo: a result is missing or repeated"
     case .usage: "the command line can't be understood"
-    case .data: "the ledger can't be read (a newer worker wrote it?)"
+    case .data:
+      "the ledger can't be read (a newer worker wrote it?), or the group's position lies beyond the requests' end"
     case .unavailable: "the broker or the API can't be reached, or refuses the work; or the admin port is taken"
     case .software: "the worker can't go on (its producer was fenced); start it again"
     case .configuration: "configuration, accounts or topics are not as they must be"
@@ -46,6 +47,7 @@ public enum ExitCode: Int32, Sendable, CaseIterable {
     case is ConfigurationError, is AccountsFileError, is TopicsUnfit, is CancelClientError: self = .configuration
     case is LedgerUnreadable: self = .data
     case is AdminServerError, is KafkaPublishError: self = .unavailable
+    case let error as KafkaError where error.code == .positionBeyondEnd: self = .data
     case let error as KafkaError: self = error.isFatal ? .software : .unavailable
     default: self = .software
     }

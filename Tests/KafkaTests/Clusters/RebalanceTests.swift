@@ -244,6 +244,60 @@ import Testing
     }
   }
 
+  /// Reading such a log from its start would process records a second time.
+  @Test(arguments: TestCluster.all)
+  func aPositionBeyondTheEndOfTheLogStopsTheConsumer(_ cluster: TestCluster) async throws {
+    let cluster = try cluster.open()
+    let topic = try await cluster.createTopic("shorter", partitions: 2)
+    let group = OpenCluster.uniqueName("group")
+    try await cluster.publish(cluster.numbered(0..<3, topic: topic))
+    let place = KafkaTopicPartition(topic: topic, partition: 0)
+    let first = RecordingHandler()
+    let consumer = try cluster.consumer(topic, group: group, handler: first)
+    try consumer.start()
+    try await first.recorder.wait("the assignment") { $0.ids.count == 1 }
+    try await consumer.commit([place: 1000], under: first.assignment)
+    #expect(await consumer.close(timeout: .seconds(10)))
+
+    let second = RecordingHandler()
+    let successor = try cluster.consumer(topic, group: group, handler: second)
+    try successor.start()
+    let state = try await second.recorder.wait("the error") { !$0.failures.isEmpty }
+    let error = try #require(state.failures.first)
+    #expect(error.code == .positionBeyondEnd && error.isFatal && !error.mayPass, "\(error)")
+    #expect(error.code.name == "POSITION_BEYOND_END")
+    for fact in ["1000", "beyond the end of the log, 3", "\(place)", "--reset-offsets"] {
+      #expect("\(error)".contains(fact), "\(error)")
+    }
+    #expect(state.ids.isEmpty && state.messages.isEmpty)
+    #expect(await successor.close(timeout: .seconds(10)))
+  }
+
+  /// Nothing is rewound in silence: the member joins again, and the next assignment begins at the committed offset.
+  @Test func aPositionThatTheBrokerRefusesIsHeldAgainstTheLog() async throws {
+    let cluster = try TestCluster.mock.open()
+    let topic = try await cluster.createTopic("refused", partitions: 1)
+    let place = KafkaTopicPartition(topic: topic, partition: 0)
+    try await cluster.publish(cluster.numbered(0..<5, topic: topic))
+    let handler = RecordingHandler()
+    let consumer = try cluster.consumer(topic, group: OpenCluster.uniqueName("group"), handler: handler)
+    try consumer.start()
+    try await handler.recorder.wait("the assignment") { $0.ids.count == 1 }
+    consumer.resume([place], under: handler.assignment)
+    try await handler.recorder.wait("the messages") { $0.messages.count == 5 }
+    try await consumer.commit([place: 4], under: handler.assignment)
+    cluster.mock?.pushRequestErrors(.fetch, [.offsetOutOfRange])
+    try await handler.recorder.wait("the next assignment") { $0.ids.count == 2 }
+    #expect(handler.recorder.state.assigned[place] == 4)
+    try await cluster.publish(cluster.numbered(5..<8, topic: topic))
+    consumer.resume([place], under: handler.assignment)
+    let state = try await handler.recorder.wait("the rest") { $0.messages.count >= 9 }
+    #expect(state.messages.map(\.number) == [0, 1, 2, 3, 4, 4, 5, 6, 7])
+    #expect(state.failures.contains { $0.code == .offsetOutOfRange } && state.failures.allSatisfy { !$0.isFatal })
+    #expect(state.revocations.count == 1)
+    #expect(await consumer.close(timeout: .seconds(10)))
+  }
+
   @Test func aConsumerThatNeverStartedClosesAtOnce() async throws {
     let cluster = try TestCluster.mock.open()
     let consumer = try cluster.consumer("none", group: "none", handler: RecordingHandler())
