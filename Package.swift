@@ -19,6 +19,7 @@ let package = Package(
     .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
     .package(url: "https://github.com/apple/swift-metrics", from: "2.13.0"),
     .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+    .package(url: "https://github.com/apple/swift-nio-extras", from: "1.35.2"),
     .package(url: "https://github.com/apple/swift-nio-http2", from: "1.46.0"),
     .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.6"),
     .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1"),
@@ -48,18 +49,36 @@ let package = Package(
     .target(
       name: "CancelAPI",
       dependencies: [
-        "CancelContract",
-        .product(name: "AsyncHTTPClient", package: "async-http-client"),
+        "CancelContract", "HTTPTransport",
         .product(name: "Crypto", package: "swift-crypto"),
         .product(name: "Logging", package: "swift-log"),
         .product(name: "NIOCore", package: "swift-nio"),
+        .product(name: "Yams", package: "Yams"),
+      ]
+    ),
+    .target(
+      name: "HTTPTransport",
+      dependencies: [
+        .product(name: "Logging", package: "swift-log"),
+        .product(name: "NIOCore", package: "swift-nio"),
+        .product(name: "NIOExtras", package: "swift-nio-extras"),
         .product(name: "NIOHPACK", package: "swift-nio-http2"),
         .product(name: "NIOHTTP1", package: "swift-nio"),
         .product(name: "NIOHTTP2", package: "swift-nio-http2"),
         .product(name: "NIOPosix", package: "swift-nio"),
         .product(name: "NIOSSL", package: "swift-nio-ssl"),
         .product(name: "NIOTLS", package: "swift-nio"),
-        .product(name: "Yams", package: "Yams"),
+      ]
+    ),
+    // The second client, for tests and the benchmark only: what is shipped depends on it nowhere.
+    .target(
+      name: "AsyncHTTPCancelClient",
+      dependencies: [
+        "CancelAPI", "CancelContract", "HTTPTransport",
+        .product(name: "AsyncHTTPClient", package: "async-http-client"),
+        .product(name: "Logging", package: "swift-log"),
+        .product(name: "NIOCore", package: "swift-nio"),
+        .product(name: "NIOHTTP1", package: "swift-nio"),
       ]
     ),
     .target(
@@ -114,8 +133,10 @@ let package = Package(
     .target(
       name: "Fuzz",
       dependencies: [
-        "CancelAPI", "CancelContract", "CancelCore", "Operations",
+        "CancelAPI", "CancelContract", "CancelCore", "HTTPTransport", "Operations",
         .product(name: "NIOCore", package: "swift-nio"),
+        .product(name: "NIOEmbedded", package: "swift-nio"),
+        .product(name: "NIOHTTP1", package: "swift-nio"),
       ]
     ),
     .executableTarget(
@@ -128,9 +149,8 @@ let package = Package(
     .executableTarget(
       name: "cancel-worker-bench",
       dependencies: [
-        "CancelAPI", "CancelContract", "CancelCore", "CancelService", "Kafka",
+        "AsyncHTTPCancelClient", "CancelAPI", "CancelContract", "CancelCore", "CancelService", "Kafka",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
-        .product(name: "AsyncHTTPClient", package: "async-http-client"),
         .product(name: "Logging", package: "swift-log"),
         .product(name: "NIOCore", package: "swift-nio"),
         .product(name: "NIOPosix", package: "swift-nio"),
@@ -142,10 +162,11 @@ let package = Package(
     .testTarget(
       name: "CancelAPITests",
       dependencies: [
-        "CancelAPI", "EToroSimulator",
+        "AsyncHTTPCancelClient", "CancelAPI", "CancelContract", "HTTPTransport",
         .product(name: "Logging", package: "swift-log"),
-        .product(name: "NIOEmbedded", package: "swift-nio"),
+        .product(name: "NIOCore", package: "swift-nio"),
         .product(name: "NIOHPACK", package: "swift-nio-http2"),
+        .product(name: "NIOHTTP1", package: "swift-nio"),
         .product(name: "NIOHTTP2", package: "swift-nio-http2"),
         .product(name: "NIOPosix", package: "swift-nio"),
         .product(name: "NIOSSL", package: "swift-nio-ssl"),
@@ -153,6 +174,14 @@ let package = Package(
     ),
     .testTarget(name: "CancelCoreTests", dependencies: ["CancelCore"], exclude: ["Golden"]),
     .testTarget(name: "CancelServiceTests", dependencies: ["CancelService", "EToroSimulator"]),
+    .testTarget(
+      name: "HTTPTransportTests",
+      dependencies: [
+        "HTTPTransport",
+        .product(name: "NIOCore", package: "swift-nio"),
+        .product(name: "NIOHTTP1", package: "swift-nio"),
+      ]
+    ),
     .testTarget(
       name: "OperationsTests",
       dependencies: [

@@ -1,31 +1,84 @@
 import CancelAPI
 import CancelContract
 import CancelCore
+import HTTPTransport
 import NIOCore
+import NIOEmbedded
+import NIOHTTP1
 
 extension FuzzTarget {
   /// The API's answers as bytes in pieces: read to the end or refused, and a 2xx is never anything but accepted.
   public static let answer = FuzzTarget(name: "answer") { random in
     var bytes = response(&random)
     if !random.oneIn(4) { bytes = Mutation.spoil(bytes, &random) }
-    var parser = HTTP1ResponseParser()
-    var progress = HTTP1ResponseParser.Progress.incomplete
-    var rest = bytes[...]
-    while progress == .incomplete, !rest.isEmpty {
-      let piece = rest.prefix(1 + random.below(64))
-      rest = rest.dropFirst(piece.count)
-      progress = parser.receive(ByteBuffer(bytes: piece))
-    }
-    if progress == .incomplete { progress = parser.finish() }
-    guard progress != .malformed, progress != .incomplete else { return .refused }
-    let answer = AnswerReader.answer(
-      status: parser.status, headers: parser.headers, body: Array(parser.body.readableBytesView),
-      credential: credential, now: Timestamp(microseconds: 1_785_402_900_000_000))
+    guard let response = read(bytes, &random) else { return .refused }
+    let answer = api.answer(to: call, .success(response))
     var violation: String?
-    if (answer.kind == .accepted) != (200..<300).contains(parser.status) { violation = "the kind is \(answer.kind)" }
+    if (answer.kind == .accepted) != (200..<300).contains(response.status) { violation = "the kind is \(answer.kind)" }
     if "\(answer)".contains(canary) { violation = "the answer repeats the credential: \(answer)" }
     return verdict(true, unless: violation, input: bytes)
   }
+
+  /// The response in `bytes`, which come in pieces of any size; `nil` where there is none.
+  private static func read(_ bytes: [UInt8], _ random: inout SplitMix64) -> HTTPResponse? {
+    let collector = ResponseCollector()
+    let channel = EmbeddedChannel()
+    defer { _ = try? channel.finish(acceptAlreadyClosed: true) }
+    do {
+      try channel.pipeline.syncOperations.addHandlers(ByteToMessageHandler(HTTPResponseDecoder()), collector)
+      try channel.writeOutbound(
+        HTTPClientRequestPart.head(HTTPRequestHead(version: .http1_1, method: .DELETE, uri: "/")))
+      var rest = bytes[...]
+      while !rest.isEmpty {
+        let piece = rest.prefix(1 + random.below(64))
+        rest = rest.dropFirst(piece.count)
+        try channel.writeInbound(ByteBuffer(bytes: piece))
+      }
+      _ = try channel.finish(acceptAlreadyClosed: true)
+    } catch {
+      // a fault after the head keeps the status
+    }
+    return collector.response
+  }
+
+  private final class ResponseCollector: ChannelInboundHandler {
+    typealias InboundIn = HTTPClientResponsePart
+
+    private(set) var response: HTTPResponse?
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+      switch unwrapInboundIn(data) {
+      case .head(let head) where response == nil:
+        response = HTTPResponse(status: Int(head.status.code), headers: .http1(head.headers))
+      case .body(let data):
+        guard let head = response else { return }
+        var body = head.body
+        body.writeImmutableBuffer(data)
+        response = HTTPResponse(status: head.status, headers: head.headers, body: body)
+      case .head, .end:
+        break
+      }
+    }
+  }
+
+  private static let api: EToroAPI = {
+    do {
+      let endpoint = try Endpoint(baseURL: "https://api.example")
+      return EToroAPI(endpoint: endpoint, paths: CancelPaths(), version: "fuzz")
+    } catch {
+      preconditionFailure("the base URL is valid: \(error)")
+    }
+  }()
+
+  private static let call: CancelCall = {
+    do {
+      guard let order = OrderID(1) else { preconditionFailure("1 is an order's number") }
+      return CancelCall(
+        orderID: order, account: try Account(name: "desk", environment: .demo, credential: credential))
+    } catch {
+      preconditionFailure("the credential is valid: \(error)")
+    }
+  }()
 
   private static let canary = "canary-user-key-0123456789"
   private static let credential = Credential.keyPair(

@@ -1,4 +1,5 @@
 import ArgumentParser
+import AsyncHTTPCancelClient
 import CancelAPI
 import CancelContract
 import Foundation
@@ -25,8 +26,8 @@ struct HTTPClientCommand: AsyncParsableCommand {
     let logger = Logger(label: "http-client") { _ in SwiftLogNoOpLogHandler() }
     let client: any CancelClient =
       asyncHTTPClient
-      ? try HTTPCancelClient(configuration: configuration, eventLoopGroup: group, logger: logger)
-      : try NIOCancelClient(configuration: configuration, eventLoopGroup: group, logger: logger)
+      ? try HTTPCancelClient(configuration: configuration, on: group.next(), logger: logger)
+      : try EToroCancelClient(configuration: configuration, on: group.next(), logger: logger)
     let account = try Account(
       name: "a0", environment: .demo, credential: .keyPair(apiKey: Secret("key"), userKey: Secret("user")))
     let loop = CallLoop(client: client, account: account, calls: calls, loop: group.next())

@@ -1,4 +1,5 @@
 import CancelContract
+import HTTPTransport
 
 /// One configured account: where its orders live and how it proves itself.
 public struct Account: Sendable {
@@ -26,8 +27,8 @@ public struct Account: Sendable {
   /// The user key whose quota it draws on.
   public var userKeyID: UserKeyID { storage.userKeyID }
 
-  /// The credential's header lines, each with its line end, ready to be written.
-  var headerLines: [UInt8] { storage.headerLines }
+  /// The credential's headers, encoded once.
+  var secretHeaders: HTTPSecretHeaders { storage.secretHeaders }
 
   /// One reference instead of a dozen, for accounts travel with every call.
   private final class Storage: Sendable {
@@ -35,14 +36,14 @@ public struct Account: Sendable {
     let environment: APIEnvironment
     let credential: Credential
     let userKeyID: UserKeyID
-    let headerLines: [UInt8]
+    let secretHeaders: HTTPSecretHeaders
 
     init(name: AccountName, environment: APIEnvironment, credential: Credential) {
       self.name = name
       self.environment = environment
       self.credential = credential
       self.userKeyID = UserKeyID(environment: environment, credential: credential)
-      self.headerLines = credential.headers.flatMap { Array("\($0.name): \($0.value)\r\n".utf8) }
+      self.secretHeaders = HTTPSecretHeaders(credential.headers)
     }
   }
 }

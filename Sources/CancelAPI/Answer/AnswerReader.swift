@@ -15,7 +15,7 @@ import CancelContract
 /// token or the API's own problem, and no more.
 package struct AnswerReader: Sendable {
   /// The most of a body that is read, in bytes.
-  static let longestBody = 64 * 1024
+  package static let longestBody = 64 * 1024
 
   /// The answer in this response.
   ///

@@ -1,5 +1,6 @@
 import CancelContract
 import FoundationEssentials
+import Logging
 import NIOCore
 
 /// One call to the cancel endpoint.
@@ -29,4 +30,13 @@ public protocol CancelClient: Sendable {
 
   /// Closes every connection. Calls without an answer get one that says whether they may have been sent.
   func shutdown() async
+}
+
+/// Makes the client of one worker.
+public protocol CancelClientFactory: Sendable {
+  /// A client that completes its calls on `loop`.
+  ///
+  /// - Parameter version: The worker's version, for the `user-agent` header.
+  /// - Throws: Where the factory's configuration is at fault; `CancelClientError` for eToro's.
+  func makeClient(on loop: any EventLoop, version: String, logger: Logger) throws -> any CancelClient
 }

@@ -29,9 +29,10 @@ public final class CancelWorkerService: Service {
 
   /// A worker that has not been started.
   ///
+  /// - Parameter client: Makes the client that cancels orders, on the worker's event loop.
   /// - Throws: `CancelClientError` or `KafkaError` for a configuration that can't work.
   public init(
-    setup: WorkerSetup, observers: [any WorkerObserver], logger: Logger
+    setup: WorkerSetup, client: any CancelClientFactory, observers: [any WorkerObserver], logger: Logger
   ) throws {
     self.setup = setup
     self.logger = logger
@@ -46,9 +47,7 @@ public final class CancelWorkerService: Service {
         worker: WorkerIdentity(instance: setup.instanceID, version: setup.version), eventSource: setup.eventSource))
     let notifier = setup.policy.progressAfter == nil ? nil : try ProgressPublisher(setup: setup, logger: logger)
     // The client comes last: it must be shut down once it exists, so nothing may throw after it.
-    var api = setup.api
-    api.version = setup.version
-    client = try NIOCancelClient(configuration: api, eventLoopGroup: group, logger: logger)
+    self.client = try client.makeClient(on: group.next(), version: setup.version, logger: logger)
     let (failures, failed) = AsyncStream.makeStream(of: (any Error).self, bufferingPolicy: .bufferingOldest(1))
     self.failures = failures
     loop = WorkerLoop(
@@ -59,7 +58,7 @@ public final class CancelWorkerService: Service {
         drainTimeout: setup.drainTimeout),
       accounts: setup.accounts,
       clock: clock,
-      client: client,
+      client: self.client,
       publisher: isTransactional
         ? TransactionalPublisher(producer: producer, records: records)
         : FlushingPublisher(producer: producer, records: records, logger: logger),

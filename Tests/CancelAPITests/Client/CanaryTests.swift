@@ -10,7 +10,7 @@ struct CanaryTests {
   func nothingThatComesOutHasASecretInIt(_ kind: ClientKind) async throws {
     let capture = LogCapture()
     var shown = ""
-    let scripts: [HostileServer.Script] = [
+    let scripts: [ScriptedServer.Script] = [
       { _ in [.send("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}")] },
       { _ in [.send("HTTP/1.1 302 Found\r\nlocation: https://\(Canary.apiKey)@host/\(Canary.userKey)\r\n\r\n"), .close]
       },
@@ -18,7 +18,7 @@ struct CanaryTests {
       { _ in [.send("HTTP/1.1 429 \(Canary.apiKey)\r\nx-\(Canary.userKey): \(Canary.apiKey)\r\n\r\n"), .close] },
     ]
     for script in scripts {
-      try await HostileServer.run(script: script) { server in
+      try await ScriptedServer.run(script: script) { server in
         try await kind.run(.local(port: server.port, timeout: .seconds(1)), logger: capture.logger) { client in
           for account in [try Canary.pair(), try Canary.bearer()] {
             let call = CancelCall(orderID: try CancelCall.order(7), account: account)
@@ -33,7 +33,7 @@ struct CanaryTests {
       }
     }
     // nobody listens any more
-    let port = try await HostileServer.run { _ in
+    let port = try await ScriptedServer.run { _ in
       []
     } _: {
       $0.port
@@ -46,6 +46,6 @@ struct CanaryTests {
       #expect(!shown.contains(canary))
     }
     #expect(!shown.isEmpty)
-    if case .nio = kind { #expect(capture.text.contains("API connection")) }
+    if case .nio = kind { #expect(capture.text.contains("connection made")) }
   }
 }

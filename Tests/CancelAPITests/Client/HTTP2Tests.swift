@@ -15,7 +15,7 @@ struct HTTP2Tests {
   }
 
   private func configuration(
-    _ server: HTTP2Server, timeout: Duration = .seconds(60)
+    _ server: ScriptedServer, timeout: Duration = .seconds(60)
   ) throws -> CancelClientConfiguration {
     var configuration = CancelClientConfiguration.local(port: server.port, timeout: timeout)
     configuration.baseURL = "https://localhost:\(server.port)"
@@ -24,9 +24,9 @@ struct HTTP2Tests {
   }
 
   private func answer(
-    _ kind: ClientKind, timeout: Duration = .seconds(60), _ script: @escaping HTTP2Server.Script
+    _ kind: ClientKind, timeout: Duration = .seconds(60), _ script: @escaping ScriptedServer.HTTP2Script
   ) async throws -> CancelAnswer {
-    try await HTTP2Server.run(script: script) { server in
+    try await ScriptedServer.runHTTP2(script: script) { server in
       try await kind.run(configuration(server, timeout: timeout)) { try await $0.cancel(.example()).get() }
     }
   }
@@ -39,13 +39,13 @@ struct HTTP2Tests {
 
   @Test(arguments: ClientKind.allCases)
   func sendsTheHeadersOfTheSpecification(_ kind: ClientKind) async throws {
-    try await HTTP2Server.run { _, _ in
+    try await ScriptedServer.runHTTP2 { _, _ in
       Self.ok
     } _: { server in
       try await kind.run(configuration(server)) { client in
         let call = try CancelCall.example()
         #expect(try await client.cancel(call).get() == Self.accepted)
-        let request = try #require(server.requests.first)
+        let request = try #require(server.headers.first)
         #expect(request.first(name: ":method") == "DELETE")
         #expect(request.first(name: ":path") == "/api/v2/trading/execution/orders/13902598")
         #expect(request.first(name: ":authority") == "localhost:\(server.port)")
@@ -59,7 +59,7 @@ struct HTTP2Tests {
 
   @Test(arguments: ClientKind.allCases)
   func oneConnectionCarriesManyCalls(_ kind: ClientKind) async throws {
-    try await HTTP2Server.run { _, _ in
+    try await ScriptedServer.runHTTP2 { _, _ in
       Self.ok
     } _: { server in
       try await kind.run(configuration(server)) { client in
@@ -68,7 +68,7 @@ struct HTTP2Tests {
         let calls = try (0..<200).map { _ in client.cancel(try .example()) }
         for call in calls { #expect(try await call.get() == Self.accepted) }
         #expect(server.connections <= 3)
-        #expect(server.requests.count == 201)
+        #expect(server.headers.count == 201)
       }
     }
   }
@@ -76,7 +76,7 @@ struct HTTP2Tests {
   @Test(arguments: ClientKind.allCases)
   func keepsToTheServersLimit(_ kind: ClientKind) async throws {
     let settings: HTTP2Settings = [HTTP2Setting(parameter: .maxConcurrentStreams, value: 1)]
-    try await HTTP2Server.run(settings: settings) { _, _ in
+    try await ScriptedServer.runHTTP2(settings: settings) { _, _ in
       Self.ok
     } _: { server in
       try await kind.run(configuration(server)) { client in
@@ -121,7 +121,7 @@ struct HTTP2Tests {
 
   @Test(arguments: ClientKind.allCases)
   func aServerThatGoesAwayFinishesWhatItTook(_ kind: ClientKind) async throws {
-    try await HTTP2Server.run { number, stream in
+    try await ScriptedServer.runHTTP2 { number, stream in
       number == 0 ? [.goAway(last: stream)] + Self.ok : Self.ok
     } _: { server in
       try await kind.run(configuration(server)) { client in
@@ -137,7 +137,7 @@ struct HTTP2Tests {
   @Test(arguments: ClientKind.allCases)
   func anEndlessBodyEndsTheCallAndNoOther(_ kind: ClientKind) async throws {
     let block = String(repeating: "x", count: 16_000)
-    try await HTTP2Server.run { number, _ in
+    try await ScriptedServer.runHTTP2 { number, _ in
       number % 2 == 0 ? [.headers([":status": "404"], end: false), .dataForever(block)] : Self.ok
     } _: { server in
       try await kind.run(configuration(server)) { client in

@@ -12,9 +12,9 @@ struct HostileServerTests {
   private func answer(
     _ kind: ClientKind,
     timeout: Duration = .seconds(60),
-    _ script: @escaping HostileServer.Script
+    _ script: @escaping ScriptedServer.Script
   ) async throws -> CancelAnswer {
-    try await HostileServer.run(script: script) { server in
+    try await ScriptedServer.run(script: script) { server in
       try await kind.run(.local(port: server.port, timeout: timeout)) { client in
         try await client.cancel(.example()).get()
       }
@@ -31,7 +31,7 @@ struct HostileServerTests {
 
   @Test(arguments: ClientKind.allCases)
   func sendsTheHeadersOfTheSpecification(_ kind: ClientKind) async throws {
-    try await HostileServer.run { _ in
+    try await ScriptedServer.run { _ in
       [.send(Self.ok + "content-length: 0\r\n\r\n")]
     } _: { server in
       try await kind.run(.local(port: server.port)) { client in
@@ -162,7 +162,7 @@ struct HostileServerTests {
 
   @Test(arguments: ClientKind.allCases, [301, 302, 303, 307, 308])
   func redirectsAreNotFollowed(_ kind: ClientKind, _ status: Int) async throws {
-    try await HostileServer.run { _ in
+    try await ScriptedServer.run { _ in
       [.send(Self.ok + "content-length: 0\r\n\r\n")]
     } _: { trap in
       let answer = try await answer(kind) { _ in
@@ -227,7 +227,7 @@ struct HostileServerTests {
 
   @Test(arguments: ClientKind.allCases)
   func aRefusedConnectionIsTransient(_ kind: ClientKind) async throws {
-    let port = try await HostileServer.run { _ in
+    let port = try await ScriptedServer.run { _ in
       []
     } _: {
       $0.port
@@ -252,7 +252,7 @@ struct HostileServerTests {
   @Test(arguments: ClientKind.allCases)
   func aSilentTLSServerIsTransient(_ kind: ClientKind) async throws {
     // nothing is sent before the handshake is over
-    try await HostileServer.run { _ in
+    try await ScriptedServer.run { _ in
       []
     } _: { server in
       var configuration = CancelClientConfiguration.local(port: server.port, timeout: .seconds(1))
@@ -270,7 +270,7 @@ struct HostileServerTests {
       425: .transient, 429: .throttled, 500: .transient, 502: .transient, 503: .transient, 599: .transient,
     ]
     let statuses = kinds.keys.sorted()
-    try await HostileServer.run { number in
+    try await ScriptedServer.run { number in
       [.send("HTTP/1.1 \(statuses[number]) X\r\ncontent-length: 0\r\nretry-after: 2\r\n\r\n")]
     } _: { server in
       try await kind.run(.local(port: server.port)) { client in

@@ -24,7 +24,7 @@ struct TLSTests {
   ) async throws -> (answer: CancelAnswer, requests: Int) {
     var tls = try certificate.serverConfiguration(protocols: ["http/1.1"])
     change(&tls)
-    return try await HostileServer.run(tls: tls) { _ in
+    return try await ScriptedServer.run(tls: tls) { _ in
       [.send("HTTP/1.1 200 OK\r\ncontent-length: 13\r\n\r\n{\"token\":\"t\"}")]
     } _: { server in
       var configuration = CancelClientConfiguration.local(port: server.port)

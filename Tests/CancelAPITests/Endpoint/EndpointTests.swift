@@ -1,3 +1,4 @@
+import NIOPosix
 import Testing
 
 @testable import CancelAPI
@@ -74,7 +75,8 @@ struct CancelClientConfigurationTests {
     change(&configuration)
     let error = #expect(throws: CancelClientError.self) {
       _ = try configuration.validated()
-      _ = try configuration.makeTLSConfiguration()
+      _ = try EToroCancelClient(
+        configuration: configuration, on: MultiThreadedEventLoopGroup.singleton.next(), logger: .init(label: "test"))
     }
     return error?.code
   }
@@ -95,7 +97,7 @@ struct CancelClientConfigurationTests {
   @Test func theDefaultsAreFine() throws {
     let endpoint = try CancelClientConfiguration().validated()
     #expect(endpoint.isEncrypted && endpoint.host == "public-api.etoro.com")
-    let tls = try CancelClientConfiguration().makeTLSConfiguration()
+    let tls = try CancelClientConfiguration().tls.configuration()
     #expect(tls.minimumTLSVersion == .tlsv12)
     #expect(tls.certificateVerification == .fullVerification)
   }

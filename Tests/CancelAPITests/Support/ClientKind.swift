@@ -1,3 +1,4 @@
+import AsyncHTTPCancelClient
 import CancelContract
 import Logging
 import NIOCore
@@ -24,13 +25,13 @@ enum ClientKind: CaseIterable, CustomTestStringConvertible {
     logger: Logger = Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }),
     _ body: (any CancelClient) async throws -> Result
   ) async throws -> Result {
-    let group = MultiThreadedEventLoopGroup.singleton
+    let loop = MultiThreadedEventLoopGroup.singleton.next()
     let client: any CancelClient =
       switch self {
       case .asyncHTTPClient:
-        try HTTPCancelClient(configuration: configuration, eventLoopGroup: group, logger: logger)
+        try HTTPCancelClient(configuration: configuration, on: loop, logger: logger)
       case .nio:
-        try NIOCancelClient(configuration: configuration, eventLoopGroup: group, logger: logger)
+        try EToroCancelClient(configuration: configuration, on: loop, logger: logger)
       }
     do {
       let result = try await body(client)

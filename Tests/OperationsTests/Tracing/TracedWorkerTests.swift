@@ -73,7 +73,7 @@ import Tracing
         tracer: tracer, calls: TracedCalls(endpoint: try setup.api.validated(), paths: setup.api.paths),
         environments: AccountEnvironments(setup.accounts), defaultAccount: setup.defaultAccount,
         consumerGroup: setup.groupID))
-    let worker = try CancelWorkerService(setup: setup, observers: [log, tracing], logger: quiet)
+    let worker = try CancelWorkerService(setup: setup, client: setup.api, observers: [log, tracing], logger: quiet)
     let group = ServiceGroup(configuration: .init(services: [.init(service: worker)], logger: quiet))
     let running = Task { try await group.run() }
     await worker.readiness.waitUntilReady()

@@ -1,11 +1,9 @@
+import HTTPTransport
+
 /// Where the API is: a base URL taken apart and found fit to carry credentials.
 public struct Endpoint: Hashable, Sendable, CustomStringConvertible {
-  /// Whether the connection is encrypted.
-  public let isEncrypted: Bool
-  /// The host's name or address, without brackets.
-  public let host: String
-  /// The port.
-  public let port: Int
+  /// The base URL's scheme, host and port.
+  package let origin: HTTPOrigin
   /// What stands before every path; empty, or `/…` without a `/` at its end.
   public let pathPrefix: String
 
@@ -20,9 +18,10 @@ public struct Endpoint: Hashable, Sendable, CustomStringConvertible {
       CancelClientError(.baseURL, "the API's base URL \(why); write it like https://public-api.etoro.com")
     }
     guard let scheme = baseURL.firstRange(of: "://") else { throw refuse("has no scheme") }
+    let isEncrypted: Bool
     switch baseURL[..<scheme.lowerBound].lowercased() {
-    case "https": self.isEncrypted = true
-    case "http": self.isEncrypted = false
+    case "https": isEncrypted = true
+    case "http": isEncrypted = false
     default: throw refuse("begins with neither https:// nor http://")
     }
     let rest = baseURL[scheme.upperBound...]
@@ -38,10 +37,9 @@ public struct Endpoint: Hashable, Sendable, CustomStringConvertible {
     guard prefix.utf8.allSatisfy(CancelPath.isPathByte), !prefix.contains("//") else {
       throw refuse("has a path with characters that a path may not have")
     }
-    self.host = host
-    self.port = port ?? (isEncrypted ? 443 : 80)
+    self.origin = HTTPOrigin(isEncrypted: isEncrypted, host: host, port: port ?? (isEncrypted ? 443 : 80))
     self.pathPrefix = String(prefix)
-    guard isEncrypted || allowPlaintext || isLoopback else {
+    guard isEncrypted || allowPlaintext || origin.isLoopback else {
       throw CancelClientError(
         .plaintext,
         "the API's base URL is plain http:// to \(host), so credentials would travel readable; use https://, "
@@ -49,27 +47,17 @@ public struct Endpoint: Hashable, Sendable, CustomStringConvertible {
     }
   }
 
-  /// Whether the host is this machine by name or address.
-  public var isLoopback: Bool {
-    host == "localhost" || host == "::1" || isIPv4 && host.hasPrefix("127.")
-  }
+  /// Whether the connection is encrypted.
+  public var isEncrypted: Bool { origin.isEncrypted }
 
-  /// Whether the host is an address, which has no place in a TLS server name.
-  var isAddress: Bool { isIPv4 || host.contains(":") }
+  /// The host's name or address, without brackets.
+  public var host: String { origin.host }
 
-  /// The `host` header.
-  var authority: String {
-    let name = host.contains(":") ? "[\(host)]" : host
-    return port == (isEncrypted ? 443 : 80) ? name : "\(name):\(port)"
-  }
+  /// The port.
+  public var port: Int { origin.port }
 
   /// The base URL in one spelling, without a `/` at its end.
-  public var description: String { "\(isEncrypted ? "https" : "http")://\(authority)\(pathPrefix)" }
-
-  private var isIPv4: Bool {
-    let parts = host.split(separator: ".", omittingEmptySubsequences: false)
-    return parts.count == 4 && parts.allSatisfy { UInt8($0) != nil }
-  }
+  public var description: String { "\(isEncrypted ? "https" : "http")://\(origin.authority)\(pathPrefix)" }
 
   private static func hostAndPort(_ authority: Substring) -> (host: String, port: Int?)? {
     var host = authority

@@ -5,14 +5,14 @@ import Testing
 
 @testable import CancelAPI
 
-/// What only the lean client promises.
+/// What only the worker's own client promises.
 @Suite(.serialized)
-struct NIOCancelClientTests {
+struct EToroCancelClientTests {
   private static let ok = "HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n"
   private static let accepted = CancelAnswer(kind: .accepted, httpStatus: 200)
 
   @Test func keepsConnectionsAlive() async throws {
-    try await HostileServer.run { _ in
+    try await ScriptedServer.run { _ in
       [.send(Self.ok)]
     } _: { server in
       var configuration = CancelClientConfiguration.local(port: server.port)
@@ -28,7 +28,7 @@ struct NIOCancelClientTests {
   }
 
   @Test func queuesWhatTheConnectionsCannotCarry() async throws {
-    try await HostileServer.run { _ in
+    try await ScriptedServer.run { _ in
       [.send(Self.ok)]
     } _: { server in
       var configuration = CancelClientConfiguration.local(port: server.port)
@@ -43,7 +43,7 @@ struct NIOCancelClientTests {
   }
 
   @Test func sendsWhatWaitsInOrder() async throws {
-    try await HostileServer.run { _ in
+    try await ScriptedServer.run { _ in
       [.send(Self.ok)]
     } _: { server in
       var configuration = CancelClientConfiguration.local(port: server.port)
@@ -59,7 +59,7 @@ struct NIOCancelClientTests {
   }
 
   @Test func theQueueHasABound() async throws {
-    try await HostileServer.run { _ in
+    try await ScriptedServer.run { _ in
       []
     } _: { server in
       var configuration = CancelClientConfiguration.local(port: server.port, timeout: .seconds(1))
@@ -76,7 +76,7 @@ struct NIOCancelClientTests {
 
   @Test func aCallsTimeBeginsWhenItIsSent() async throws {
     // the first is never answered; the second waits for its connection's end, and still has all its time
-    try await HostileServer.run { number in
+    try await ScriptedServer.run { number in
       number == 0 ? [] : [.send(Self.ok)]
     } _: { server in
       var configuration = CancelClientConfiguration.local(port: server.port, timeout: .seconds(1))
@@ -91,7 +91,7 @@ struct NIOCancelClientTests {
   }
 
   @Test func everyUnansweredCallTimesOut() async throws {
-    try await HostileServer.run { number in
+    try await ScriptedServer.run { number in
       number % 2 == 0 ? [] : [.send(Self.ok)]
     } _: { server in
       let configuration = CancelClientConfiguration.local(port: server.port, timeout: .seconds(1))
@@ -106,7 +106,7 @@ struct NIOCancelClientTests {
   }
 
   @Test func aConnectionThatTheServerClosesIsToldTruly() async throws {
-    try await HostileServer.run { _ in
+    try await ScriptedServer.run { _ in
       [.send(Self.ok)]
     } _: { server in
       try await ClientKind.nio.run(.local(port: server.port)) { client in
@@ -122,7 +122,7 @@ struct NIOCancelClientTests {
 
   @Test func bytesThatNobodyAskedForAnswerNoCall() async throws {
     let forged = "HTTP/1.1 200 OK\r\ncontent-length: 18\r\n\r\n{\"token\":\"forged\"}"
-    try await HostileServer.run { _ in
+    try await ScriptedServer.run { _ in
       [.send(Self.ok + forged)]
     } _: { server in
       try await ClientKind.nio.run(.local(port: server.port)) { client in
@@ -136,7 +136,7 @@ struct NIOCancelClientTests {
   }
 
   @Test func warmConnectionsAreMadeAtOnce() async throws {
-    try await HostileServer.run { _ in
+    try await ScriptedServer.run { _ in
       [.send(Self.ok)]
     } _: { server in
       var configuration = CancelClientConfiguration.local(port: server.port)
@@ -149,14 +149,13 @@ struct NIOCancelClientTests {
   }
 
   @Test func theEndTellsEachCallWhereItStood() async throws {
-    try await HostileServer.run { _ in
+    try await ScriptedServer.run { _ in
       []
     } _: { server in
       var configuration = CancelClientConfiguration.local(port: server.port)
       configuration.connections = 1
-      let client = try NIOCancelClient(
-        configuration: configuration, eventLoopGroup: MultiThreadedEventLoopGroup.singleton,
-        logger: .init(label: "test"))
+      let client = try EToroCancelClient(
+        configuration: configuration, on: MultiThreadedEventLoopGroup.singleton.next(), logger: .init(label: "test"))
       let sent = client.cancel(try .example(1))
       let waiting = client.cancel(try .example(2))
       await server.waitForRequests(1)
@@ -170,11 +169,11 @@ struct NIOCancelClientTests {
 
   @Test func answersOnItsOwnLoop() async throws {
     let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
-    try await HostileServer.run { _ in
+    try await ScriptedServer.run { _ in
       [.send(Self.ok)]
     } _: { server in
-      let client = try NIOCancelClient(
-        configuration: .local(port: server.port), eventLoopGroup: group, logger: .init(label: "test"))
+      let client = try EToroCancelClient(
+        configuration: .local(port: server.port), on: group.next(), logger: .init(label: "test"))
       let call = try CancelCall.example()
       let isOnLoop = try await group.next().flatSubmit {
         client.cancel(call).map { _ in group.next().inEventLoop }

@@ -1,4 +1,7 @@
 import CancelContract
+import HTTPTransport
+import Logging
+import NIOCore
 
 /// How a client reaches the API.
 public struct CancelClientConfiguration: Sendable {
@@ -10,10 +13,16 @@ public struct CancelClientConfiguration: Sendable {
   public var timeout: Duration = .seconds(5)
   /// The most connections at a time, which is the most calls at a time where HTTP/2 is not offered; 64 by default.
   public var connections = 64
-  /// How many connections are kept open when there is nothing to do, ``connections`` at most; 2 by default.
+  /// How many connections are kept open when there is nothing to do, ``connections`` at most; 2 by default, and one
+  /// where the API speaks HTTP/2.
   public var warmConnections = 2
   /// How long a connection beyond the warm ones may be idle before it is closed; 30 s by default.
   public var idleTimeout: Duration = .seconds(30)
+  /// How old a connection becomes before a new one takes its place, so that changes of the host name's addresses
+  /// arrive; 5 min by default.
+  public var connectionMaxAge: Duration = .seconds(300)
+  /// How long a call may wait for a connection; twice ``timeout`` by default.
+  public var waitTimeout: Duration?
   /// The most calls that may wait for a connection; one more is answered at once. 100,000 by default.
   public var maxWaiting = 100_000
   /// Whose certificates are trusted.
@@ -51,6 +60,12 @@ public struct CancelClientConfiguration: Sendable {
     guard idleTimeout >= .seconds(1), idleTimeout <= .seconds(86_400) else {
       throw CancelClientError(.limit, "the API's idle timeout is not between 1s and 24h")
     }
+    guard connectionMaxAge >= .seconds(1), connectionMaxAge <= .seconds(86_400) else {
+      throw CancelClientError(.limit, "the greatest age of the API's connections is not between 1s and 24h")
+    }
+    guard waitTimeout.map({ $0 >= .milliseconds(1) && $0 <= .seconds(3600) }) ?? true else {
+      throw CancelClientError(.limit, "the time that a call may wait for a connection is not between 1ms and 1h")
+    }
     guard maxWaiting >= 0 else {
       throw CancelClientError(.limit, "the number of calls that may wait for the API is negative")
     }
@@ -58,5 +73,38 @@ public struct CancelClientConfiguration: Sendable {
       throw CancelClientError(.limit, "the version has characters that a header may not have")
     }
     return endpoint
+  }
+
+  /// The transport for `endpoint`.
+  package func transport(to endpoint: Endpoint) -> HTTPTransportConfiguration {
+    var transport = HTTPTransportConfiguration(origin: endpoint.origin)
+    transport.tls = tls
+    transport.timeout = timeout
+    transport.waitTimeout = waitTimeout
+    transport.connections = connections
+    transport.warmConnections = warmConnections
+    transport.idleTimeout = idleTimeout
+    transport.maxAge = connectionMaxAge
+    transport.maxWaiting = maxWaiting
+    transport.longestBody = AnswerReader.longestBody
+    return transport
+  }
+
+  /// The TLS settings that the trust roots ask for.
+  package var tls: TLSSettings {
+    var tls = TLSSettings()
+    if case .file(let path) = trustRoots { tls.trustRootsFile = path }
+    return tls
+  }
+}
+
+extension CancelClientConfiguration: CancelClientFactory {
+  /// A client of eToro's API.
+  ///
+  /// - Throws: ``CancelClientError`` where the configuration is at fault.
+  public func makeClient(on loop: any EventLoop, version: String, logger: Logger) throws -> any CancelClient {
+    var configuration = self
+    configuration.version = version
+    return try EToroCancelClient(configuration: configuration, on: loop, logger: logger)
   }
 }

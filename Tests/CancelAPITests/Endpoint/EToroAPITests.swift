@@ -4,16 +4,18 @@ import NIOCore
 import Testing
 
 @testable import CancelAPI
+@testable import HTTPTransport
 
-struct RequestEncoderTests {
+struct EToroAPITests {
   @Test func writesTheWholeRequest() throws {
-    let encoder = RequestEncoder(
+    let api = EToroAPI(
       endpoint: try Endpoint(baseURL: "https://example.com:8443/gateway/"),
-      paths: CancelPaths(real: try CancelPath("/v3/{orderId}/cancel")), userAgent: "cancel-worker/1.2")
+      paths: CancelPaths(real: try CancelPath("/v3/{orderId}/cancel")), version: "1.2")
     let id = try #require(UUID(uuidString: "842880A3-F5A6-4CFC-88A8-31E142CEA739"))
     let call = CancelCall(orderID: try CancelCall.order(.max), account: try Canary.pair(), requestID: id)
     var buffer = ByteBuffer()
-    encoder.encode(call, into: &buffer)
+    let request = api.request(for: call)
+    request.encode(into: &buffer)
     #expect(
       String(buffer: buffer)
         == """
@@ -26,7 +28,7 @@ struct RequestEncoderTests {
         x-user-key: \(Canary.userKey)\r
         \r\n
         """)
-    let headers = encoder.headers(call)
+    let headers = request.headers()
     #expect(headers.first(name: ":path") == "/gateway/v3/9223372036854775807/cancel")
     #expect(headers.first(name: ":authority") == "example.com:8443")
     #expect(headers.first(name: "x-user-key") == Canary.userKey)

@@ -1,0 +1,75 @@
+import AsyncHTTPClient
+import CancelAPI
+import CancelContract
+import HTTPTransport
+import Logging
+import NIOCore
+import NIOHTTP1
+
+/// The cancel endpoint over async-http-client: the second client, which tests and the benchmark hold against the
+/// worker's own. The worker does not ship it.
+///
+/// Redirects are not followed, cookies not kept, and proxies not looked for.
+package final class HTTPCancelClient: CancelClient {
+  private let client: HTTPClient
+  private let loop: any EventLoop
+  private let endpoint: Endpoint
+  private let api: EToroAPI
+  private let timeout: TimeAmount
+  private let logger: Logger
+
+  /// A client whose calls and connections run on `loop`.
+  ///
+  /// - Throws: `CancelClientError` or `TLSSettings.Fault` where the configuration is at fault.
+  package init(configuration: CancelClientConfiguration, on loop: any EventLoop, logger: Logger) throws {
+    self.endpoint = try configuration.validated()
+    self.api = EToroAPI(endpoint: endpoint, paths: configuration.paths, version: configuration.version)
+    self.timeout = TimeAmount(configuration.timeout)
+    self.logger = logger
+    self.loop = loop
+
+    var settings = HTTPClient.Configuration(
+      tlsConfiguration: try configuration.tls.configuration(),
+      redirectConfiguration: .disallow,
+      timeout: .init(connect: TimeAmount(configuration.timeout)),
+      proxy: nil,
+      decompression: .disabled)
+    settings.connectionPool.idleTimeout = TimeAmount(configuration.idleTimeout)
+    settings.connectionPool.concurrentHTTP1ConnectionsPerHostSoftLimit = configuration.connections
+    // no pre-warming: with it the shutdown of async-http-client 1.37 may never end
+    // an unreachable API is the caller's to wait out: it knows the deadlines
+    settings.connectionPool.retryConnectionEstablishment = false
+    settings.tracing.tracer = nil
+    self.client = HTTPClient(eventLoopGroupProvider: .shared(loop), configuration: settings)
+  }
+
+  /// Sends one call; see `CancelClient`.
+  package func cancel(_ call: CancelCall) -> EventLoopFuture<CancelAnswer> {
+    let request = api.request(for: call)
+    var headers = HTTPHeaders()
+    for (name, value, _) in request.headers() where !name.hasPrefix(":") { headers.add(name: name, value: value) }
+    let collector = ResponseCollector(endpoint: endpoint, timeout: timeout, loop: loop)
+    let origin = endpoint.origin
+    let url = "\(origin.isEncrypted ? "https" : "http")://\(origin.authority)\(request.path)"
+    do {
+      let request = try HTTPClient.Request(url: url, method: .DELETE, headers: headers)
+      return client.execute(
+        request: request, delegate: collector, eventLoop: .delegateAndChannel(on: loop), deadline: .now() + timeout
+      ).futureResult.flatMapErrorThrowing { .failure(collector.fault($0)) }.map { [api] result in
+        api.answer(to: call, collector.response.map { .success($0) } ?? result)
+      }
+    } catch {
+      return loop.makeSucceededFuture(
+        api.answer(to: call, .failure(HTTPFault(.unreachable, mayBeSent: false, "The request could not be made."))))
+    }
+  }
+
+  /// Closes every connection; see `CancelClient`.
+  package func shutdown() async {
+    do {
+      try await client.shutdown()
+    } catch {
+      logger.debug("The HTTP client was shut down already")
+    }
+  }
+}

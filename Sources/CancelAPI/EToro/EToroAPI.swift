@@ -1,0 +1,83 @@
+import CancelContract
+import FoundationEssentials
+import HTTPTransport
+import NIOCore
+
+/// eToro's cancel endpoint: calls become requests, and responses and faults become answers. No I/O.
+package struct EToroAPI: Sendable {
+  private let endpoint: Endpoint
+  private let demo: HTTPRequestTemplate
+  private let real: HTTPRequestTemplate
+
+  /// The API behind `endpoint`.
+  package init(endpoint: Endpoint, paths: CancelPaths, version: String) {
+    func template(_ path: CancelPath) -> HTTPRequestTemplate {
+      HTTPRequestTemplate(
+        method: .DELETE, origin: endpoint.origin, pathPrefix: endpoint.pathPrefix + path.prefix,
+        pathSuffix: path.suffix,
+        headers: ["user-agent": "cancel-worker/\(version)", "accept": "application/json"])
+    }
+    self.endpoint = endpoint
+    self.demo = template(paths.demo)
+    self.real = template(paths.real)
+  }
+
+  /// The request of one call.
+  package func request(for call: CancelCall) -> HTTPRequest {
+    HTTPRequest(
+      call.account.environment == .real ? real : demo, argument: call.orderID.description,
+      header: ("x-request-id", call.requestID.lowercasedText), secrets: call.account.secretHeaders)
+  }
+
+  /// What the call came to.
+  package func answer(to call: CancelCall, _ result: Result<HTTPResponse, HTTPFault>) -> CancelAnswer {
+    switch result {
+    case .success(let response):
+      var headers = AnswerHeaders()
+      response.forEachHeader { headers.take(name: $0, value: $1) }
+      return AnswerReader.answer(
+        status: response.status, headers: headers, body: Array(response.body.readableBytesView),
+        credential: call.account.credential, now: .now)
+    case .failure(let fault):
+      return CallFault(fault).answer
+    }
+  }
+}
+
+extension CallFault {
+  /// The fault of the call whose request had this one.
+  init(_ fault: HTTPFault) {
+    let advice =
+      switch fault.code {
+      case .unreachable: " Check api.baseURL, the network and whether the API is up."
+      case .tls: " Check api.baseURL, and api.caFile where the API's authority is a private one."
+      case .timedOut, .proxy, .closed, .unreadable, .controlFrames, .notProcessed, .noRoom, .shutDown: ""
+      }
+    self = fault.mayBeSent ? .answerLost(fault.description + advice) : .unsent(fault.description + advice)
+  }
+}
+
+extension UUID {
+  /// The 36 characters in lower case.
+  var lowercasedText: String {
+    withUnsafeBytes(of: uuid) { bytes in
+      String(unsafeUninitializedCapacity: 36) { text in
+        var position = 0
+        for index in bytes.indices {
+          if index == 4 || index == 6 || index == 8 || index == 10 {
+            text[position] = UInt8(ascii: "-")
+            position += 1
+          }
+          text[position] = Self.hexadecimal(bytes[index] >> 4)
+          text[position + 1] = Self.hexadecimal(bytes[index] & 0xF)
+          position += 2
+        }
+        return position
+      }
+    }
+  }
+
+  private static func hexadecimal(_ digit: UInt8) -> UInt8 {
+    digit < 10 ? UInt8(ascii: "0") + digit : UInt8(ascii: "a") + digit - 10
+  }
+}
