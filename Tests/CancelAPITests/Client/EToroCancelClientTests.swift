@@ -6,7 +6,7 @@ import Testing
 @testable import CancelAPI
 
 /// What only the worker's own client promises.
-@Suite(.serialized)
+@Suite(.serialized, .timeLimit(.minutes(2)))
 struct EToroCancelClientTests {
   private static let ok = "HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n"
   private static let accepted = CancelAnswer(kind: .accepted, httpStatus: 200)
@@ -143,6 +143,7 @@ struct EToroCancelClientTests {
       configuration.warmConnections = 3
       try await ClientKind.nio.run(configuration) { client in
         _ = try await client.cancel(.example()).get()
+        await server.waitForConnections(3)
         #expect(server.connections == 3)
       }
     }
