@@ -106,12 +106,12 @@ private func reportError(
 /// Brings librdkafka's own messages into swift-log: constant message, facts in the metadata, storms cut, secrets out.
 final class ClientLog: Sendable {
   let logger: Logger
-  private let secrets: [String]
+  private let mask: SecretMask
   private let limiter = Mutex(LogRateLimiter())
 
   init(logger: Logger, secrets: [String]) {
     self.logger = logger
-    self.secrets = secrets
+    self.mask = SecretMask(secrets)
   }
 
   /// librdkafka's level for everything that the logger would show (syslog's numbers).
@@ -140,9 +140,8 @@ final class ClientLog: Sendable {
     logger.log(level: level, "Kafka client message", metadata: metadata)
   }
 
-  func withoutSecrets(_ text: String) -> String {
-    secrets.reduce(text) { text, secret in text.contains(secret) ? text.replacing(secret, with: "***") : text }
-  }
+  /// The text without any part of a secret of the configuration.
+  func withoutSecrets(_ text: String) -> String { mask.masked(text) }
 
   private static func level(ofSyslog level: Int32) -> Logger.Level {
     switch level {
