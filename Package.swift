@@ -33,6 +33,7 @@ let package = Package(
       pkgConfig: "rdkafka",
       providers: [.apt(["librdkafka-dev"]), .brew(["librdkafka"])]
     ),
+    .systemLibrary(name: "CProcess"),
     .target(
       name: "Kafka",
       dependencies: [
@@ -101,7 +102,7 @@ let package = Package(
     .target(
       name: "Operations",
       dependencies: [
-        "CancelAPI", "CancelContract", "CancelCore", "CancelService", "Kafka",
+        "CProcess", "CancelAPI", "CancelContract", "CancelCore", "CancelService", "Kafka",
         .product(name: "Configuration", package: "swift-configuration"),
         .product(name: "Hummingbird", package: "hummingbird"),
         .product(name: "HummingbirdCore", package: "hummingbird"),
@@ -126,7 +127,7 @@ let package = Package(
     .executableTarget(
       name: "cancel-worker",
       dependencies: [
-        "CancelService", "EToroSimulator", "Operations",
+        "CProcess", "CancelService", "EToroSimulator", "Operations",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]
     ),
@@ -185,7 +186,7 @@ let package = Package(
     .testTarget(
       name: "OperationsTests",
       dependencies: [
-        "CancelService", "EToroSimulator", "Operations",
+        "CProcess", "CancelService", "EToroSimulator", "Operations",
         .product(name: "InMemoryTracing", package: "swift-distributed-tracing"),
       ]
     ),

@@ -6,6 +6,8 @@ import Foundation
 @main
 enum Main {
   static func main() async {
+    // Before any secret is read.
+    CoreDumps.turnOff()
     // A reader that has gone is told by the write that fails.
     signal(SIGPIPE, SIG_IGN)
     await CancelWorker.main()
