@@ -24,7 +24,8 @@ extension AccountsFile {
     draft.set(.bearerToken, variable: "ETORO_BEARER_TOKEN", of: variables)
     guard let account = draft.account(&secrets) else { throw AccountsFileError(path: nil, faults: draft.faults) }
     return AccountsFile(
-      accounts: Accounts([account]), warnings: ConfidentialFile.warnings(exposed: secrets.exposedPaths),
+      accounts: Accounts([account]),
+      warnings: ConfidentialFile.warnings(exposed: secrets.exposedPaths) + shortSecrets(of: [account]),
       paths: secrets.paths)
   }
 }

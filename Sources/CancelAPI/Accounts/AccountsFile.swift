@@ -47,8 +47,21 @@ public struct AccountsFile: Sendable {
     guard reader.faults.isEmpty else { throw AccountsFileError(path: path, faults: reader.faults) }
     let exposed = (file.isExposed ? [path] : []) + reader.secrets.exposedPaths
     return AccountsFile(
-      accounts: Accounts(accounts), warnings: ConfidentialFile.warnings(exposed: exposed),
+      accounts: Accounts(accounts), warnings: ConfidentialFile.warnings(exposed: exposed) + shortSecrets(of: accounts),
       paths: [path] + reader.secrets.paths)
+  }
+
+  /// What to say of secrets that can't be looked for in answers; the first few by name.
+  static func shortSecrets(of accounts: [Account]) -> [String] {
+    let short = accounts.flatMap { account in
+      account.credential.secrets.filter(\.secret.isTooShortToFind).map { "account \(account.name), \($0.member)" }
+    }
+    var warnings = short.prefix(10).map {
+      "\($0): has fewer than \(EchoSearch.shortestSecret) characters, too few to tell it from ordinary text, so an "
+        + "answer of the API that repeats it would be passed on; check that it is whole"
+    }
+    if short.count > 10 { warnings.append("\(short.count - 10) more secrets are as short") }
+    return warnings
   }
 }
 

@@ -23,7 +23,7 @@ package struct AnswerReader: Sendable {
   ///   - status: The final status code.
   ///   - headers: What the headers said.
   ///   - body: As much of the body as came, up to ``longestBody``.
-  ///   - credential: What the call was sent with; a body that repeats any of it is not passed on.
+  ///   - credential: What the call was sent with; a body or location that repeats a part of it is left out whole.
   ///   - now: The time by the worker's clock.
   package static func answer(
     status: Int,
@@ -35,13 +35,16 @@ package struct AnswerReader: Sendable {
     let rateLimit = rateLimit(headers, now: now)
     switch status {
     case 200..<300:
-      let token = ConfirmationToken.read(body, sentWith: credential)
+      let token = ConfirmationToken.read(body).flatMap { credential.isRepeated(in: $0) ? nil : $0 }
       return CancelAnswer(kind: .accepted, httpStatus: status, token: token, rateLimit: rateLimit)
     case 300..<400:
       return CancelAnswer(
-        kind: .transient, httpStatus: status, problem: redirect(status: status, headers), rateLimit: rateLimit)
+        kind: .transient, httpStatus: status, problem: redirect(status: status, headers, credential),
+        rateLimit: rateLimit)
     case 400..<600:
-      let problem = Problem(apiBody: credential.isRepeated(in: body.span) ? [] : body, status: status)
+      let problem =
+        credential.isRepeated(in: body.span)
+        ? .credentialRepeated(status: status) : Problem(apiBody: body, status: status)
       return CancelAnswer(kind: kind(ofError: status), httpStatus: status, problem: problem, rateLimit: rateLimit)
     default:
       return CancelAnswer(
@@ -60,8 +63,9 @@ package struct AnswerReader: Sendable {
     }
   }
 
-  private static func redirect(status: Int, _ headers: AnswerHeaders) -> Problem {
-    let target = headers.locationHost.map { " to \($0)" } ?? ""
+  private static func redirect(status: Int, _ headers: AnswerHeaders, _ credential: Credential) -> Problem {
+    let host = headers.locationHost.flatMap { credential.isRepeated(in: $0) ? nil : $0 }
+    let target = host.map { " to \($0)" } ?? ""
     return Problem(
       .apiStatus,
       detail: "The API answered with a redirect\(target). Redirects are not followed, so that credentials stay with "
@@ -76,5 +80,15 @@ package struct AnswerReader: Sendable {
       resetAfter: headers.reset?.fromAnswer(date: headers.date, now: now),
       retryAfter: headers.retryAfter?.fromAnswer(date: headers.date, now: now))
     return rateLimit == RateLimit() ? nil : rateLimit
+  }
+}
+
+extension Problem {
+  /// Stands for a problem that repeats a part of the credential.
+  fileprivate static func credentialRepeated(status: Int) -> Problem {
+    Problem(
+      .apiStatus,
+      detail: "the API answered \(status), and what it sent repeats a part of the account's credential: it is left out",
+      status: status)
   }
 }

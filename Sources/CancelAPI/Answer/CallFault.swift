@@ -20,8 +20,13 @@ struct CallFault: Error, Hashable, Sendable {
   }
 
   /// The fault as an answer: transient where the call was not sent, else ambiguous.
-  var answer: CancelAnswer {
-    mayBeSent
+  ///
+  /// - Parameter credential: What the call was sent with, or was to be; a detail that repeats a part of it is left out.
+  func answer(sentWith credential: Credential) -> CancelAnswer {
+    let detail =
+      credential.isRepeated(in: detail)
+      ? "The call failed, and the words for it repeat a part of the account's credential: they are left out." : detail
+    return mayBeSent
       ? CancelAnswer(kind: .ambiguous, problem: Problem(.apiAnswerLost, detail: detail))
       : CancelAnswer(kind: .transient, problem: Problem(.apiUnreachable, detail: detail))
   }

@@ -39,7 +39,7 @@ package struct EToroAPI: Sendable {
         status: response.status, headers: headers, body: Array(response.body.readableBytesView),
         credential: call.account.credential, now: .now)
     case .failure(let fault):
-      return CallFault(fault).answer
+      return CallFault(fault).answer(sentWith: call.account.credential)
     }
   }
 }

@@ -38,7 +38,7 @@ struct AccountsFileTests {
           environment: real
           apiKey: env:DESK_A
           userKey: file:user.key
-        "desk b": { environment: demo, bearerToken: 12345 }
+        "desk b": { environment: demo, bearerToken: 1234567 }
       """, environment: ["DESK_A": Canary.apiKey])
     #expect(file.accounts.count == 2)
     let a = try #require(file.accounts["desk-a"])
@@ -46,7 +46,7 @@ struct AccountsFileTests {
     #expect(a.credential == .keyPair(apiKey: Secret(Canary.apiKey), userKey: Secret(Canary.userKey)))
     let b = try #require(file.accounts["desk b"])
     #expect(b.environment == .demo)
-    #expect(b.credential == .bearer(Secret("12345")))
+    #expect(b.credential == .bearer(Secret("1234567")))
     #expect(file.accounts["nobody"] == nil)
     #expect(file.warnings.isEmpty)
     #expect(file.paths == ["\(directory.path)/accounts.yaml", "\(directory.path)/user.key"])
@@ -137,14 +137,21 @@ struct AccountsFileTests {
   }
 
   @Test func warnsOfFilesThatEverybodyMayRead() throws {
-    let secret = try directory.write("open.key", "k", mode: 0o604)
+    let secret = try directory.write("open.key", "a-secret", mode: 0o604)
     let path = try directory.write(
       "open.yaml", "accounts: {a: {environment: demo, bearerToken: 'file:\(secret)'}}", mode: 0o644)
     let file = try AccountsFile.load(path: path, environment: [:])
     #expect(file.warnings.count == 2)
     #expect(file.warnings.allSatisfy { $0.contains("chmod o-rwx") })
-    let shared = try directory.write("group.yaml", "accounts: {a: {environment: demo, bearerToken: b}}", mode: 0o440)
+    let shared = try directory.write(
+      "group.yaml", "accounts: {a: {environment: demo, bearerToken: a-secret}}", mode: 0o440)
     #expect(try AccountsFile.load(path: shared, environment: [:]).warnings.isEmpty)
+  }
+
+  @Test func warnsOfSecretsTooShortToBeFoundInAnAnswer() throws {
+    let file = try load("accounts: {a: {environment: demo, apiKey: short, userKey: longer}}")
+    #expect(file.warnings.count == 1)
+    #expect(file.warnings.allSatisfy { $0.contains("account a, apiKey") && !$0.contains("short;") })
   }
 
   @Test(arguments: [true, false])
