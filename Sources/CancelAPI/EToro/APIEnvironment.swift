@@ -13,8 +13,9 @@ public enum APIEnvironment: UInt8, Sendable, CaseIterable {
     }
   }
 
-  /// The environment of that name; `nil` for any other text.
+  /// The environment of that name, in capital or small letters; `nil` for any other text.
   public init?(name: some StringProtocol) {
+    let name = name.lowercased()
     guard let match = Self.allCases.first(where: { $0.name == name }) else { return nil }
     self = match
   }

@@ -1,8 +1,5 @@
-import Configuration
-
-/// Reads values by their keys, environment over file, and gathers every fault instead of ending at the first.
+/// Reads values by their keys, environment over file, and collects every fault instead of ending at the first.
 struct ConfigurationValues {
-  private let reader: ConfigReader
   private let file: ConfigurationFile?
   private let environment: [String: String]
   private(set) var faults: [ConfigurationError.Fault] = []
@@ -11,15 +8,6 @@ struct ConfigurationValues {
   init(file: ConfigurationFile?, environment: [String: String]) {
     self.file = file
     self.environment = environment
-    var values: [AbsoluteConfigKey: ConfigValue] = [:]
-    for (key, entry) in file?.entries ?? [:] {
-      let path = AbsoluteConfigKey(key.split(separator: ".").map(String.init), context: [:])
-      values[path] = ConfigValue(.string(entry.texts.joined(separator: ",")), isSecret: false)
-    }
-    reader = ConfigReader(providers: [
-      EnvironmentVariablesProvider(environmentVariables: environment),
-      InMemoryProvider(name: "file", values: values),
-    ])
   }
 
   /// The variable that overrides a key: `kafka.bootstrapServers` is `KAFKA_BOOTSTRAP_SERVERS`.
@@ -36,7 +24,9 @@ struct ConfigurationValues {
 
   mutating func text(_ key: String) -> String? {
     known.insert(key)
-    guard let value = reader.string(forKey: ConfigKey(key)), !value.isEmpty else { return nil }
+    // A variable that is set to nothing counts as not set, as in compose files and shells.
+    if let value = environment[Self.variable(for: key)], !value.isEmpty { return value }
+    guard let value = file?.entries[key]?.texts.joined(separator: ","), !value.isEmpty else { return nil }
     return value
   }
 
@@ -45,9 +35,20 @@ struct ConfigurationValues {
   ) {
     guard let text = text(key) else { return }
     guard let value = parse(text) else {
-      return fault(key, "'\(text.prefix(80))' is not \(expectation)")
+      return fault(key, "'\(text.prefix(80))' is not \(expectation)\(serviceHint(key, text))")
     }
     target = value
+  }
+
+  /// Kubernetes sets `NAME_PORT=tcp://…` in each pod for each Service of the namespace, also for one whose name makes this
+  /// the name of a variable of ours.
+  private func serviceHint(_ key: String, _ text: String) -> String {
+    let variable = Self.variable(for: key)
+    guard environment[variable] == text, variable.hasSuffix("_PORT"), text.contains("://") else { return "" }
+    let service = variable.dropLast("_PORT".count).lowercased().replacing("_", with: "-")
+    return
+      "; Kubernetes sets this variable for a Service named '\(service)': set 'enableServiceLinks: false' in the pod, or "
+      + "set \(variable) in the container, or name the Service differently"
   }
 
   mutating func read(_ key: String, into target: inout String) {
@@ -65,7 +66,10 @@ struct ConfigurationValues {
   }
 
   mutating func read(_ key: String, into target: inout Bool) {
-    read(key, into: &target, expecting: "'true' or 'false'") { ["true": true, "false": false][$0] }
+    let words = [
+      "true": true, "yes": true, "on": true, "1": true, "false": false, "no": false, "off": false, "0": false,
+    ]
+    read(key, into: &target, expecting: "'true' or 'false'") { words[$0.lowercased()] }
   }
 
   mutating func read(_ key: String, into target: inout Duration, atLeast least: Duration) {
@@ -74,9 +78,25 @@ struct ConfigurationValues {
     }
   }
 
-  mutating func read<Value>(_ key: String, into target: inout Value, from choices: [String: Value]) {
-    let names = choices.keys.sorted().map { "'\($0)'" }.joined(separator: ", ")
-    read(key, into: &target, expecting: "one of \(names)") { choices[$0] }
+  /// Reads one of a list of words, without regard to case, `-` and `_`.
+  ///
+  /// - Parameters:
+  ///   - choices: the words as they are documented.
+  ///   - synonyms: further spellings that people use, with the word they stand for.
+  mutating func read<Value>(
+    _ key: String, into target: inout Value, from choices: KeyValuePairs<String, Value>,
+    synonyms: [String: String] = [:]
+  ) {
+    let names = choices.map { "'\($0.key)'" }.joined(separator: ", ")
+    read(key, into: &target, expecting: "one of \(names)") { text in
+      let word = Self.folded(text)
+      let meant = synonyms[word].map(Self.folded) ?? word
+      return choices.first { Self.folded($0.key) == meant }?.value
+    }
+  }
+
+  private static func folded(_ word: String) -> String {
+    word.lowercased().filter { $0 != "-" && $0 != "_" && $0 != " " }
   }
 
   mutating func fault(_ key: String, _ message: String) {
@@ -92,5 +112,75 @@ struct ConfigurationValues {
     if environment[variable] != nil { return "environment variable \(variable)" }
     guard let file, let entry = file.entries[key] else { return nil }
     return "\(file.path), line \(entry.line)"
+  }
+}
+
+/// Finds the known name that an unknown one was probably meant to be.
+struct NearestKey {
+  let known: [String]
+
+  /// The nearest known key, where one is near enough to be meant.
+  func suggestion(for unknown: String) -> String? {
+    guard let (key, distance) = nearest(to: unknown) else { return nil }
+    return distance <= max(3, unknown.count / 3) ? key : nil
+  }
+
+  /// The known environment variable of which `variable` is a misspelling; `nil` for a variable that others may use.
+  ///
+  /// Everybody shares the environment, so a variable must be very near: a letter or two in a long name. One that only has
+  /// a number behind a known name, or whose nearest name is set too, was meant as it is.
+  func misspelt(_ variable: String, isSet: (String) -> Bool) -> String? {
+    guard let (name, distance) = nearest(to: variable), distance > 0 else { return nil }
+    guard distance <= min(2, variable.count / 5), !isSet(name) else { return nil }
+    let stem = variable.reversed().drop { $0.isNumber || $0 == "_" }.reversed()
+    return String(stem) == name ? nil : name
+  }
+
+  private func nearest(to unknown: String) -> (key: String, distance: Int)? {
+    known.map { ($0, NearestKey.distance(unknown.lowercased(), $0.lowercased())) }
+      .min { ($0.1, $0.0) < ($1.1, $1.0) }
+  }
+
+  /// How many characters must be added, dropped, changed or swapped with their neighbour to get from one text to the other
+  /// (optimal string alignment).
+  static func distance(_ left: String, _ right: String) -> Int {
+    let (left, right) = (Array(left), Array(right))
+    var beforePrevious: [Int] = []
+    var previous = Array(0...right.count)
+    for (row, character) in left.enumerated() {
+      var current = [row + 1]
+      for (column, other) in right.enumerated() {
+        let change = previous[column] + (character == other ? 0 : 1)
+        var least = min(change, previous[column + 1] + 1, current[column] + 1)
+        if row > 0, column > 0, character == right[column - 1], left[row - 1] == other {
+          least = min(least, beforePrevious[column - 1] + 1)
+        }
+        current.append(least)
+      }
+      (beforePrevious, previous) = (previous, current)
+    }
+    return previous[right.count]
+  }
+}
+
+extension Duration {
+  /// The duration that a configured text names: a whole number and one of the units `ms`, `s`, `m`, `h`, `d`.
+  ///
+  /// Returns `nil` for anything else, and for more than a hundred years.
+  public init?(configured text: String) {
+    let digits = text.prefix { $0.isASCII && $0.isNumber }
+    guard let number = Int64(digits), number <= 4_000_000_000_000 else { return nil }
+    let milliseconds: Int64
+    switch text.dropFirst(digits.count) {
+    case "ms": milliseconds = 1
+    case "s": milliseconds = 1000
+    case "m": milliseconds = 60_000
+    case "h": milliseconds = 3_600_000
+    case "d": milliseconds = 86_400_000
+    default: return nil
+    }
+    let (product, overflow) = number.multipliedReportingOverflow(by: milliseconds)
+    guard !overflow, product <= 3_155_760_000_000 else { return nil }
+    self = .milliseconds(product)
   }
 }

@@ -1,3 +1,4 @@
+import CancelAPI
 import CancelCore
 import Foundation
 import Kafka
@@ -18,6 +19,7 @@ extension WorkerConfiguration {
     configuration.readProperties(&values, file: file, environment: environment)
     for fault in file?.faults ?? [] { values.add(fault) }
     configuration.reportUnknownKeys(&values, file: file)
+    configuration.warnOfMisspeltVariables(known: values.known, environment)
     configuration.checkTogether(&values)
     do {
       _ = try configuration.apiClient()
@@ -85,7 +87,7 @@ extension WorkerConfiguration {
     }
     let patience = "a duration of at least 100ms, such as 5s, or 'off'"
     values.read("progress.after", into: &progress.after, expecting: patience) { text in
-      if text == "off" { return .some(nil) }
+      if ["off", "none", "never", "false"].contains(text.lowercased()) { return .some(nil) }
       guard let after = Duration(configured: text), after >= .milliseconds(100) else { return nil }
       return .some(after)
     }
@@ -100,9 +102,19 @@ extension WorkerConfiguration {
       }
       return hosts.allSatisfy(HostGuard.isName) ? hosts : nil
     }
-    let levels = ["trace", "debug", "info", "notice", "warning", "error", "critical"]
-    values.read("log.level", into: &log.level, from: Dictionary(uniqueKeysWithValues: levels.map { ($0, $0) }))
-    values.read("log.format", into: &log.format, from: ["text": "text", "json": "json"])
+    values.read(
+      "log.level", into: &log.level,
+      from: [
+        "trace": "trace", "debug": "debug", "info": "info", "notice": "notice", "warning": "warning", "error": "error",
+        "critical": "critical",
+      ],
+      synonyms: [
+        "verbose": "trace", "information": "info", "warn": "warning", "err": "error", "crit": "critical",
+        "fatal": "critical",
+      ])
+    values.read(
+      "log.format", into: &log.format, from: ["text": "text", "json": "json"],
+      synonyms: ["plain": "text", "logfmt": "text", "console": "text", "jsonl": "json", "ndjson": "json"])
     values.read("shutdown.drainTimeout", into: &shutdown.drainTimeout, atLeast: .zero)
     values.read("metrics.accountLabels", into: &metrics.accountLabels)
   }
@@ -115,6 +127,23 @@ extension WorkerConfiguration {
       values.add(.init(key: key, message: "no such key\(hint)", origin: "\(file.path), line \(entry.line)"))
     }
   }
+
+  /// Warns of environment variables that are probably misspelt ones of ours; the value may be a secret and is not named.
+  private mutating func warnOfMisspeltVariables(known: Set<String>, _ environment: [String: String]) {
+    let ours = known.map(ConfigurationValues.variable(for:)) + Self.accountVariables
+    let nearest = NearestKey(known: ours.sorted())
+    let prefix = "KAFKA_PROPERTIES_"
+    for variable in environment.keys.sorted() where !ours.contains(variable) && !variable.hasPrefix(prefix) {
+      if let name = nearest.misspelt(variable, isSet: { environment[$0] != nil }) {
+        warnings.append("the environment variable \(variable) is not read: did you mean \(name)?")
+      }
+    }
+  }
+
+  /// The variables from which the one account comes where there is no accounts file.
+  private static let accountVariables = [
+    "ETORO_API_KEY", "ETORO_USER_KEY", "ETORO_BEARER_TOKEN", "ETORO_ENVIRONMENT",
+  ]
 
   /// The rules between values.
   private func checkTogether(_ values: inout ConfigurationValues) {
@@ -150,5 +179,69 @@ extension WorkerConfiguration {
         (0x30...0x39).contains(byte) || (0x41...0x5A).contains(byte) || (0x61...0x7A).contains(byte)
           || byte == 0x2E || byte == 0x5F || byte == 0x2D
       }
+  }
+}
+
+extension WorkerConfiguration {
+  /// Properties whose values are secrets, and may be given as `file:PATH` or `env:NAME`.
+  static let secretProperties: Set<String> = [
+    "sasl.password", "ssl.key.password", "ssl.key.pem", "ssl.keystore.password", "sasl.oauthbearer.client.secret",
+  ]
+
+  /// Takes `kafka.properties.*` from the file, and `KAFKA_PROPERTIES_*` from the environment: its underscores stand for
+  /// dots.
+  mutating func readProperties(
+    _ values: inout ConfigurationValues, file: ConfigurationFile?, environment: [String: String]
+  ) {
+    for (name, entry) in file?.properties ?? [:] {
+      kafka.properties.values[name] = entry.texts.joined(separator: ",")
+    }
+    let prefix = "KAFKA_PROPERTIES_"
+    for (variable, value) in environment where variable.hasPrefix(prefix) {
+      let name = variable.dropFirst(prefix.count).lowercased().replacingOccurrences(of: "_", with: ".")
+      kafka.properties.values[name] = value
+    }
+    for name in kafka.properties.values.keys.sorted() {
+      resolveSecret(name, &values, environment)
+    }
+    for (name, reason) in KafkaClientConfiguration.promiseBreakingProperties.sorted(by: { $0.key < $1.key })
+    where kafka.properties.values[name] != nil {
+      values.add(.init(key: "kafka.properties.\(name)", message: "may not be set: \(reason)"))
+    }
+    for fault in kafkaClient.validate()
+    where KafkaClientConfiguration.promiseBreakingProperties[fault.property] == nil {
+      if fault.property == "bootstrapServers" {
+        // None at all is told with the rules between values.
+        if !kafka.bootstrapServers.isEmpty { values.fault("kafka.bootstrapServers", fault.message) }
+      } else {
+        values.add(.init(key: "kafka.properties.\(fault.property)", message: fault.message))
+      }
+    }
+  }
+
+  private mutating func resolveSecret(
+    _ name: String, _ values: inout ConfigurationValues, _ environment: [String: String]
+  ) {
+    guard WorkerConfiguration.secretProperties.contains(name), let text = kafka.properties.values[name] else { return }
+    if text.hasPrefix("env:") {
+      let variable = String(text.dropFirst(4))
+      guard let value = environment[variable] else {
+        return values.add(.init(key: "kafka.properties.\(name)", message: "the variable \(variable) is not set"))
+      }
+      kafka.properties.values[name] = value
+    } else if text.hasPrefix("file:") {
+      let path = String(text.dropFirst(5))
+      guard let value = try? String(contentsOfFile: path, encoding: .utf8) else {
+        return values.add(.init(key: "kafka.properties.\(name)", message: "the file \(path) can't be read"))
+      }
+      kafka.properties.values[name] = value.trimmingCharacters(in: .newlines)
+    }
+  }
+
+  /// How the Kafka clients are configured.
+  public var kafkaClient: KafkaClientConfiguration {
+    KafkaClientConfiguration(
+      bootstrapServers: kafka.bootstrapServers, clientID: "cancel-worker-\(worker.instanceID)",
+      properties: kafka.properties.values)
   }
 }

@@ -1,7 +1,7 @@
-import CancelService
 import CancelAPI
 import CancelContract
 import CancelCore
+import CancelService
 import Kafka
 
 extension WorkerConfiguration {

@@ -1,6 +1,6 @@
-import CancelService
 import CancelContract
 import CancelCore
+import CancelService
 
 /// Everything that can be configured, with its default; the keys are the properties' names joined by dots
 /// (`kafka.bootstrapServers`), and environment variables' in capitals (`KAFKA_BOOTSTRAP_SERVERS`).
@@ -37,6 +37,9 @@ public struct WorkerConfiguration: Sendable {
   public var shutdown = ShutdownSection()
   /// The metrics.
   public var metrics = MetricsSection()
+
+  /// What was read and is probably not meant, for people; not what keeps the worker from starting.
+  public var warnings: [String] = []
 
   /// The defaults.
   public init() {}

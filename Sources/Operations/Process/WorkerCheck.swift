@@ -1,5 +1,5 @@
-import CancelService
 import CancelAPI
+import CancelService
 import Kafka
 import Logging
 import NIOCore
@@ -45,6 +45,7 @@ public struct WorkerCheck {
   public func run() async -> Report {
     var report = Report()
     report.ok("configuration", "\(configuration.kafka.properties.values.count) librdkafka properties")
+    for warning in configuration.warnings { report.warning("configuration", warning) }
     checkAccounts(&report)
     await checkAPI(&report)
     await checkTopics(&report)

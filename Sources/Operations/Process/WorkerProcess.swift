@@ -1,6 +1,6 @@
-import CancelService
 import CancelAPI
 import CancelContract
+import CancelService
 import Foundation
 import Kafka
 import Logging
@@ -27,6 +27,7 @@ public struct WorkerProcess {
     let handler = configuration.log.handler()
     let logger = Logger(label: "cancel-worker") { _ in handler }
     defer { handler.tellLeftOut() }
+    for warning in configuration.warnings { logger.warning("configuration", metadata: ["warning": "\(warning)"]) }
     let source = AccountsSource(configuration, environment: environment)
     let accounts = try source.load()
     for warning in accounts.warnings { logger.warning("accounts", metadata: ["warning": "\(warning)"]) }

@@ -135,4 +135,68 @@ import Testing
   func whatIsNoDurationIsRefused(text: String) {
     #expect(Duration(configured: text) == nil)
   }
+
+  @Test(
+    arguments: [
+      ("LOG_LEVEL", "INFO"), ("LOG_LEVEL", "warn"), ("LOG_LEVEL", "Fatal"), ("LOG_FORMAT", "JSON"),
+      ("BREAKER_MODE", "FailFast"), ("BREAKER_MODE", "fail-fast"), ("DELIVERY_GUARANTEE", "exactly_once"),
+      ("DELIVERY_GUARANTEE", "at-least-once"), ("API_ALLOW_PLAINTEXT", "True"), ("METRICS_ACCOUNT_LABELS", "yes"),
+      ("PROGRESS_AFTER", "OFF"), ("ETORO_ENVIRONMENT", "REAL"),
+    ])
+  func oneOfAListIsReadWithoutCase(variable: String, value: String) {
+    let found = faults(nil, ["KAFKA_BOOTSTRAP_SERVERS": "b:1", variable: value])
+    #expect(found == [])
+  }
+
+  @Test func aSynonymIsTheWordItStandsFor() throws {
+    let environment = ["KAFKA_BOOTSTRAP_SERVERS": "b:1", "LOG_LEVEL": "WARN", "LOG_FORMAT": "Json"]
+    let configuration = try load(nil, environment)
+    #expect(configuration.log.level == "warning" && configuration.log.format == "json")
+    let found = faults(nil, ["KAFKA_BOOTSTRAP_SERVERS": "b:1", "LOG_LEVEL": "loud"])
+    #expect(found.count == 1 && found[0].contains("'warning'"), "\(found)")
+  }
+
+  @Test func aVariableOfKubernetesIsToldByItsOrigin() {
+    let found = faults(nil, ["KAFKA_BOOTSTRAP_SERVERS": "b:1", "ADMIN_PORT": "tcp://10.96.0.17:9464"])
+    #expect(found.count == 1)
+    for part in ["ADMIN_PORT", "Service named 'admin'", "enableServiceLinks"] {
+      #expect(found.joined().contains(part), "\(found)")
+    }
+    let written = faults("admin: { port: 'tcp://10.96.0.17:9464' }", ["KAFKA_BOOTSTRAP_SERVERS": "b:1"])
+    #expect(written.contains { $0.contains("admin.port") } && !written.joined().contains("Kubernetes"), "\(written)")
+  }
+
+  @Test func oneFaultWithoutBrokers() {
+    #expect(faults(nil).count == 1)
+  }
+
+  @Test func aVariableSetToNothingCountsAsNotSet() throws {
+    let configuration = try load("kafka: { bootstrapServers: 'file:1' }", ["KAFKA_BOOTSTRAP_SERVERS": ""])
+    #expect(configuration.kafka.bootstrapServers == "file:1")
+  }
+
+  @Test(
+    arguments: [
+      ("QUOTA_CALL", "QUOTA_CALLS"), ("ADMIN_PROT", "ADMIN_PORT"), ("LOG_LEVLE", "LOG_LEVEL"),
+      ("API_BASEURL", "API_BASE_URL"), ("ETORO_USERKEY", "ETORO_USER_KEY"), ("ETORO_ENVIROMENT", "ETORO_ENVIRONMENT"),
+      ("REQUEST_MAX_PENDNIG", "REQUEST_MAX_PENDING"),
+    ])
+  func aMisspeltVariableIsToldWithItsName(variable: String, meant: String) throws {
+    let configuration = try load(nil, ["KAFKA_BOOTSTRAP_SERVERS": "b:1", variable: "canary"])
+    #expect(configuration.warnings.count == 1)
+    let warning = configuration.warnings.joined()
+    #expect(warning.contains("\(variable) ") && warning.contains(meant) && !warning.contains("canary"), "\(warning)")
+  }
+
+  @Test func variablesOfOthersAreTheirs() throws {
+    var environment = ["KAFKA_BOOTSTRAP_SERVERS": "b:1", "ETORO_API_KEY": "k", "ETORO_USER_KEY": "u"]
+    for name in [
+      "PATH", "HOME", "KAFKA_HOME", "KAFKA_OPTS", "KAFKA_HEAP_OPTS", "KAFKA_BROKERS", "API_KEY", "API_URL", "API_HOST",
+      "LOG_DIR", "LOG_FILE", "LOG_PATH", "ADMIN_PORT_9464_TCP", "ADMIN_SERVICE_HOST", "ADMIN_USER", "ADMIN_PASSWORD",
+      "ETORO_API_KEY_2", "ETORO_API_KEYS", "ETORO_DESK_A", "TOPIC", "WORKER_ID", "QUOTA", "METRICS_PORT", "ACCOUNTS",
+      "KAFKA_PROPERTIES_SASL_USERNAME",
+    ] { environment[name] = "x" }
+    environment["KAFKA_PROPERTIES_SASL_USERNAME"] = nil
+    #expect(try load(nil, environment).warnings == [])
+  }
 }
