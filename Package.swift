@@ -112,6 +112,10 @@ let package = Package(
         .product(name: "Tracing", package: "swift-distributed-tracing"),
         .product(name: "UnixSignals", package: "swift-service-lifecycle"),
         .product(name: "Yams", package: "Yams"),
+      ],
+      resources: [
+        .embedInCode("Admin/LivePage/live.css"), .embedInCode("Admin/LivePage/live.html"),
+        .embedInCode("Admin/LivePage/live.js"),
       ]
     ),
     .target(
@@ -185,6 +189,7 @@ let package = Package(
       name: "OperationsTests",
       dependencies: [
         "CProcess", "CancelService", "EToroSimulator", "Operations",
+        .product(name: "InMemoryLogging", package: "swift-log"),
         .product(name: "InMemoryTracing", package: "swift-distributed-tracing"),
       ]
     ),

@@ -1,5 +1,5 @@
-import Operations
 import CancelAPI
+import Operations
 
 extension FuzzTarget {
   /// Accounts files: read, or refused with faults that repeat no secret.

@@ -1,7 +1,7 @@
-import Operations
 import ArgumentParser
 import CancelService
 import Foundation
+import Operations
 
 @main
 enum Main {

@@ -71,15 +71,6 @@ public struct KeyGauges: Sendable {
     case .open(let refusal, _), .probing(let refusal): refusal.since
     }
   }
-
-  /// The breaker's state in a word: `closed`, `open` or `probing`.
-  public var breakerName: String {
-    switch breaker {
-    case .closed: "closed"
-    case .open: "open"
-    case .probing: "probing"
-    }
-  }
 }
 
 extension KeyGauges {

@@ -1,5 +1,5 @@
-import CancelService
 import CancelAPI
+import CancelService
 import Logging
 import ServiceLifecycle
 import UnixSignals

@@ -1,8 +1,10 @@
 import CancelContract
+import CancelService
 import Hummingbird
 import HummingbirdCore
 import Logging
 import NIOCore
+import NIOHTTPTypes
 import NIOPosix
 import ServiceLifecycle
 
@@ -10,7 +12,7 @@ import ServiceLifecycle
 ///
 /// | path | what it tells |
 /// |---|---|
-/// | `/` | the live page |
+/// | `/` | the live page, with `/live.css` and `/live.js` |
 /// | `/events` | what the live page shows, as server-sent events |
 /// | `/status` | the worker's state, as JSON |
 /// | `/metrics` | Prometheus text 0.0.4 or OpenMetrics 1.0, by the `accept` header |
@@ -90,5 +92,123 @@ public struct AdminServerError: Error, CustomStringConvertible {
   /// What is wrong and what to do.
   public var description: String {
     "the admin server can't listen on \(host):\(port): \(cause); free the port, or set admin.host and admin.port"
+  }
+}
+
+/// Where the admin server listens and whom it answers.
+public struct AdminConfiguration: Sendable {
+  /// The address to bind; `127.0.0.1` by default.
+  public var host = "127.0.0.1"
+  /// The port; 9464 by default, 0 for one of the system's choice.
+  public var port = 9464
+  /// Further names by which clients may call the server in their `host` header; `.example.com` allows every name below.
+  /// Addresses, `localhost` and names without a dot need no mention.
+  public var allowedHosts: [String] = []
+  /// Whether metrics of a user key name its accounts; `false` by default.
+  public var accountLabels = false
+  /// How long the worker's loop may take to answer, before it counts as silent; 2 s by default.
+  public var patience: Duration = .seconds(2)
+  /// What a client may take.
+  var bounds = Bounds()
+
+  /// The defaults.
+  public init() {}
+
+  /// What a client may take.
+  struct Bounds: Sendable {
+    /// Connections at a time; more wait to be accepted.
+    var connections = 64
+    /// Live pages at a time.
+    var eventStreams = 16
+    /// A connection without a request is closed after this.
+    var idleTimeout = TimeAmount.seconds(30)
+    /// A request must have come in whole this soon after its head.
+    var requestTimeout = TimeAmount.seconds(10)
+    /// A client that doesn't read what is sent is dropped after this.
+    var stallTimeout = TimeAmount.seconds(10)
+    /// Bytes of one header.
+    var headerBytes = 8 * 1024
+    /// Bytes of a body, which no request needs.
+    var bodyBytes = 64 * 1024
+    /// The pause between two events of a live page.
+    var eventInterval = Duration.seconds(1)
+  }
+}
+
+/// Whom the admin server asks.
+public struct AdminSources: Sendable {
+  /// The worker as it is now; asked no more than twice a second.
+  public var snapshot: @Sendable () async -> WorkerSnapshot
+  /// What is told until the worker has answered once.
+  public var initialSnapshot: WorkerSnapshot
+  /// Whether the process's own loops turn; it need not watch the time.
+  public var heartbeat: @Sendable () async -> Bool
+  /// Every metric.
+  public var registry: PrometheusRegistry
+  /// What happened lately; an observer of the worker.
+  public var feed: LiveFeed
+
+  /// These sources.
+  public init(
+    initialSnapshot: WorkerSnapshot,
+    snapshot: @escaping @Sendable () async -> WorkerSnapshot,
+    heartbeat: @escaping @Sendable () async -> Bool,
+    registry: PrometheusRegistry,
+    feed: LiveFeed
+  ) {
+    self.initialSnapshot = initialSnapshot
+    self.snapshot = snapshot
+    self.heartbeat = heartbeat
+    self.registry = registry
+    self.feed = feed
+  }
+}
+
+/// Closes a connection whose request doesn't come in whole, or whose client doesn't read.
+final class ConnectionBounds: ChannelDuplexHandler, RemovableChannelHandler {
+  typealias InboundIn = HTTPRequestPart
+  typealias InboundOut = HTTPRequestPart
+  typealias OutboundIn = HTTPResponsePart
+  typealias OutboundOut = HTTPResponsePart
+
+  private let bounds: AdminConfiguration.Bounds
+  private var bodyBytes = 0
+  private var requestTimer: Scheduled<Void>?
+  private var stallTimer: Scheduled<Void>?
+
+  init(_ bounds: AdminConfiguration.Bounds) {
+    self.bounds = bounds
+  }
+
+  func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+    switch unwrapInboundIn(data) {
+    case .head:
+      bodyBytes = 0
+      requestTimer?.cancel()
+      requestTimer = closeLater(context, after: bounds.requestTimeout)
+    case .body(let part):
+      bodyBytes += part.readableBytes
+      guard bodyBytes <= bounds.bodyBytes else { return context.close(promise: nil) }
+    case .end:
+      requestTimer?.cancel()
+      requestTimer = nil
+    }
+    context.fireChannelRead(data)
+  }
+
+  func channelWritabilityChanged(context: ChannelHandlerContext) {
+    stallTimer?.cancel()
+    stallTimer = context.channel.isWritable ? nil : closeLater(context, after: bounds.stallTimeout)
+    context.fireChannelWritabilityChanged()
+  }
+
+  func handlerRemoved(context: ChannelHandlerContext) {
+    requestTimer?.cancel()
+    stallTimer?.cancel()
+  }
+
+  private func closeLater(_ context: ChannelHandlerContext, after delay: TimeAmount) -> Scheduled<Void> {
+    let channel = context.channel
+    return context.eventLoop.scheduleTask(in: delay) { channel.close(promise: nil) }
   }
 }

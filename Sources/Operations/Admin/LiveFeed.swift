@@ -1,6 +1,6 @@
-import CancelService
 import CancelContract
 import CancelCore
+import CancelService
 import Synchronization
 
 /// What the worker did lately, for the live page: totals, and the last few results.

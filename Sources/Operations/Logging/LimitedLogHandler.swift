@@ -1,19 +1,18 @@
-import CancelService
-import CancelContract
+import Kafka
 import Logging
 import Synchronization
 
-/// Keeps a storm of like warnings from filling the log: what repeats is written a few times an interval, with a count of
-/// what was left out.
+/// Limits how often one warning or error is written, so that a fault that repeats does not fill the log: the first few in
+/// ten seconds, then a count of those left out.
 ///
-/// Messages at `info` and below pass, for each of them tells of one request.
+/// A message about a user key or a topic is limited for that key or topic alone. Messages at `info` and below, and the
+/// lines of the request log, always pass: each is about one request.
 public struct LimitedLogHandler: LogHandler {
   private var handler: any LogHandler
   private let limit: Limit
 
   private final class Limit: Sendable {
-    let clock = SteadyClock()
-    let state = Mutex(RepeatedMessageLimit())
+    let state = Mutex(LogRateLimiter(burst: 5))
   }
 
   /// Passes to `handler` what is not repeated too often.
@@ -42,12 +41,14 @@ public struct LimitedLogHandler: LogHandler {
 
   /// Writes one line, or counts it.
   public func log(event: LogEvent) {
-    guard event.level >= .warning else { return handler.log(event: event) }
-    let now = limit.clock.now
-    switch limit.state.withLock({ $0.verdict(on: event.message.description, at: now) }) {
+    let message = event.message.description
+    guard event.level >= .warning, event.message != RequestLog.message else { return handler.log(event: event) }
+    let subject = event.metadata.flatMap { $0[LogKey.userKey] ?? $0[LogKey.topic] }
+    let kind = subject.map { "\(message): \($0)" } ?? message
+    switch limit.state.withLock({ $0.decide(kind, now: .now) }) {
     case .leaveOut: return
-    case .write(leftOut: 0): handler.log(event: event)
-    case .write(let leftOut):
+    case .tell(leftOut: 0): handler.log(event: event)
+    case .tell(let leftOut):
       var event = event
       event.metadata = (event.metadata ?? [:]).merging(["left_out": "\(leftOut)"]) { own, _ in own }
       handler.log(event: event)
@@ -56,13 +57,13 @@ public struct LimitedLogHandler: LogHandler {
 }
 
 extension LimitedLogHandler {
-  /// Tells of every message how many were left out since it was last written: for the end, when no further one will.
+  /// Writes for each limited message how often it was left out since it was last written; for the end of the process.
   public func tellLeftOut() {
     for (message, count) in limit.state.withLock({ $0.takeLeftOut() }) {
       handler.log(
         event: LogEvent(
           level: .warning, message: "repeated lines were left out",
-          metadata: ["line": .string(message), LogKey.count: .stringConvertible(count)], source: "CancelService",
+          metadata: ["line": .string(message), LogKey.count: .stringConvertible(count)], source: "Operations",
           file: #fileID, function: #function, line: #line))
     }
   }

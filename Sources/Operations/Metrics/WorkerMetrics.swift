@@ -1,8 +1,9 @@
-import CancelService
 import CancelAPI
 import CancelContract
 import CancelCore
+import CancelService
 import CoreMetrics
+import Synchronization
 
 /// Counts the worker's work through swift-metrics.
 ///
@@ -146,5 +147,85 @@ extension Timer {
   /// Records a duration between two clocks' readings, which may differ: one below zero counts as none.
   fileprivate func record(since duration: Duration) {
     recordNanoseconds(max(duration.microseconds, 0).multipliedReportingOverflow(by: 1000).partialValue)
+  }
+}
+
+/// Which of the requests that wait are kill-switches: a result doesn't say.
+///
+/// Used on the worker's loop alone; the lock only proves it. Requests restored from the ledger are not known here.
+final class KillSwitchRequests: Sendable {
+  private struct Place: Hashable {
+    var partition: Int32
+    var offset: Int64
+  }
+
+  private let places = Mutex<Set<Place>>([])
+
+  func insert(_ source: SourceCoordinates) {
+    _ = places.withLock { $0.insert(Place(partition: source.partition, offset: source.offset)) }
+  }
+
+  /// Whether each result answers a kill-switch; empty where none does. They are forgotten.
+  func take(_ results: [CancelResult]) -> [Bool] {
+    places.withLock { places in
+      guard !places.isEmpty else { return [] }
+      return results.map {
+        places.remove(Place(partition: $0.source.partition, offset: $0.source.offset)) != nil
+      }
+    }
+  }
+
+  func drop(_ partitions: [Int32]) {
+    places.withLock { places in places = places.filter { !partitions.contains($0.partition) } }
+  }
+}
+
+/// The label `environment`: of the account, or `none` where there is no configured account.
+enum MetricEnvironment: String, CaseIterable {
+  case demo
+  case real
+  case none
+
+  init(_ environment: APIEnvironment?) {
+    switch environment {
+    case .demo: self = .demo
+    case .real: self = .real
+    case nil: self = .none
+    }
+  }
+
+  /// The position among all cases.
+  var index: Int {
+    switch self {
+    case .demo: 0
+    case .real: 1
+    case .none: 2
+    }
+  }
+}
+
+extension CancelAnswer.Kind {
+  /// The label `class`.
+  var metricLabel: String {
+    switch self {
+    case .accepted: "accepted"
+    case .rejected: "rejected"
+    case .credentialRefused: "credential_refused"
+    case .throttled: "throttled"
+    case .transient: "transient"
+    case .ambiguous: "ambiguous"
+    }
+  }
+
+  /// The position among all cases.
+  var metricIndex: Int {
+    switch self {
+    case .accepted: 0
+    case .rejected: 1
+    case .credentialRefused: 2
+    case .throttled: 3
+    case .transient: 4
+    case .ambiguous: 5
+    }
   }
 }

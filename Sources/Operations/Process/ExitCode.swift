@@ -1,5 +1,5 @@
-import CancelService
 import CancelAPI
+import CancelService
 import Kafka
 
 /// What the process's exit status tells; the numbers of BSD's `sysexits.h` where it has one.

@@ -1,6 +1,6 @@
-import CancelService
 import CancelAPI
 import CancelContract
+import CancelService
 import Logging
 import ServiceLifecycle
 import Synchronization

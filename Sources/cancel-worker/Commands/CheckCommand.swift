@@ -1,6 +1,6 @@
-import Operations
 import ArgumentParser
 import Foundation
+import Operations
 
 /// `cancel-worker check`
 struct CheckCommand: AsyncParsableCommand {

@@ -1,6 +1,6 @@
-import Operations
 import ArgumentParser
 import Foundation
+import Operations
 
 /// Tells why a command fails, on standard error, and ends it with a documented exit code.
 struct CommandFailure: Error {

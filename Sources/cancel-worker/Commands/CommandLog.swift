@@ -1,5 +1,5 @@
-import Operations
 import Logging
+import Operations
 
 /// The log of commands other than `run`: warnings and worse, on standard error.
 enum CommandLog {

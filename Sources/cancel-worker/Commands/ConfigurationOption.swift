@@ -1,6 +1,6 @@
-import Operations
 import ArgumentParser
 import Foundation
+import Operations
 
 /// The option that every command with a configuration has.
 struct ConfigurationOption: ParsableArguments {

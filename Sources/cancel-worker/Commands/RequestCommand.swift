@@ -1,9 +1,9 @@
-import Operations
 import ArgumentParser
 import CancelContract
 import Foundation
 import Kafka
 import Logging
+import Operations
 
 /// `cancel-worker request`
 struct RequestCommand: AsyncParsableCommand {

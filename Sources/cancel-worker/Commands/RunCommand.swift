@@ -1,5 +1,5 @@
-import Operations
 import ArgumentParser
+import Operations
 
 /// `cancel-worker run`
 struct RunCommand: AsyncParsableCommand {

@@ -1,8 +1,8 @@
-import Operations
 import ArgumentParser
 import CancelService
 import Kafka
 import Logging
+import Operations
 
 /// `cancel-worker topics`
 struct TopicsCommand: AsyncParsableCommand {

@@ -1,8 +1,8 @@
-import Operations
 import ArgumentParser
 import CancelContract
 import Foundation
 import Kafka
+import Operations
 
 /// `cancel-worker watch`
 struct WatchCommand: AsyncParsableCommand {

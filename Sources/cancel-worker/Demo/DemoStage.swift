@@ -1,4 +1,3 @@
-import Operations
 import CancelAPI
 import CancelContract
 import CancelService
@@ -6,6 +5,7 @@ import EToroSimulator
 import Foundation
 import Kafka
 import Logging
+import Operations
 import ServiceLifecycle
 
 /// What every demo plays on: an embedded broker with the worker's topics, a simulated API, and the worker.

@@ -1,7 +1,8 @@
-import CancelService
 import CancelAPI
 import CancelContract
+import CancelService
 import EToroSimulator
+import InMemoryLogging
 import InMemoryTracing
 import Kafka
 import Logging
@@ -17,7 +18,7 @@ import Tracing
   private static let traceID = "4bf92f3577b34da6a3ce929d0e0e4736"
   private let tracer = W3CTracer()
   private let topics = TopicNames()
-  private let lines = Lines()
+  private let lines = InMemoryLogHandler()
 
   @Test func aResultCarriesTheSpanOfItsProcessing() async throws {
     let results = try await results(of: [
@@ -52,9 +53,9 @@ import Tracing
     #expect(call.attributes.get("http.response.status_code") == .int64(200))
     #expect(call.attributes.get("server.address") == .string("127.0.0.1"))
     // The log's lines carry the trace's id.
-    let logged = lines.all.filter { $0.message == "request answered" }
+    let logged = lines.entries.filter { $0.message == "request answered" }
     #expect(logged.count == 5)
-    #expect(logged.filter { $0.metadata[LogKey.traceID] == Self.traceID }.count == 4)
+    #expect(logged.filter { $0.facts[LogKey.traceID] == Self.traceID }.count == 4)
     #expect(logged.allSatisfy { $0.metadata[LogKey.traceID] != nil })
   }
 
@@ -67,7 +68,7 @@ import Tracing
     var setup = WorkerSetup(kafka: kafka, instanceID: "test", accounts: try Sample.accounts())
     setup.api.baseURL = "http://127.0.0.1:\(try await simulator.start())"
     setup.checksTopics = false
-    let log = RequestLog(logger: Logger(label: "test") { _ in LineHandler(lines: lines) })
+    let log = RequestLog(logger: Logger(label: "test") { _ in lines })
     let tracing = try #require(
       WorkerTracing(
         tracer: tracer, calls: TracedCalls(endpoint: try setup.api.validated(), paths: setup.api.paths),

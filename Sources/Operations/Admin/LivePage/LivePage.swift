@@ -1,42 +1,23 @@
-/// The live page: one HTML document with its style and script in it, so that it needs nothing from anywhere.
-struct LivePage {
-  private let nonce: String
-
-  /// A page with a nonce of its own.
-  init() {
-    var random = SystemRandomNumberGenerator()
-    nonce = String(random.next(), radix: 36) + String(random.next(), radix: 36)
+/// The live page's files. They lie beside this one and are compiled into the binary, so the page needs nothing from anywhere.
+enum LivePage {
+  /// One file as the admin server gives it out.
+  struct File {
+    var contentType: String
+    var bytes: [UInt8]
   }
 
-  /// What the browser may do with it: run its own script, use its own style, and listen to `/events`.
-  var contentSecurityPolicy: String {
-    "default-src 'none'; script-src 'nonce-\(nonce)'; style-src 'nonce-\(nonce)'; connect-src 'self'; "
-      + "img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-  }
+  /// The document, at `/`.
+  static let document = File(contentType: "text/html; charset=utf-8", bytes: PackageResources.live_html)
 
-  /// The document.
-  var html: String {
-    """
-    <!doctype html>
-    <html lang="en">
-    <head>
-    <meta charset="utf-8">
-    <meta name="viewport" content="width=device-width, initial-scale=1">
-    <meta name="color-scheme" content="light dark">
-    <title>cancel-worker</title>
-    <link rel="icon" href="data:,">
-    <style nonce="\(nonce)">
-    \(Self.style)
-    </style>
-    </head>
-    <body>
-    \(Self.content)
-    <script nonce="\(nonce)">
-    \(Self.script)
-    </script>
-    </body>
-    </html>
+  /// The files that the document names, by their paths.
+  static let files = [
+    "/live.css": File(contentType: "text/css; charset=utf-8", bytes: PackageResources.live_css),
+    "/live.js": File(contentType: "text/javascript; charset=utf-8", bytes: PackageResources.live_js),
+  ]
 
-    """
-  }
+  /// What the browser may do with the document: use this server's script and style, and listen to its events. Every other
+  /// answer of the server is of a type that the browser takes for neither.
+  static let contentSecurityPolicy =
+    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
+    + "img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 }

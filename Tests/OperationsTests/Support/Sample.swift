@@ -1,9 +1,10 @@
-import CancelService
 import CancelAPI
 import CancelContract
-@testable import CancelCore
+import CancelService
 import FoundationEssentials
+import InMemoryLogging
 
+@testable import CancelCore
 @testable import Operations
 
 /// Values for the tests of those who watch the worker.
@@ -73,6 +74,11 @@ enum Sample {
     key.waiting = waiting
     return key
   }
+}
+
+extension InMemoryLogHandler.Entry {
+  /// The metadata as text.
+  var facts: [String: String] { metadata.mapValues(\.description) }
 }
 
 extension PrometheusRegistry {

@@ -1,5 +1,5 @@
-import CancelService
 import CancelContract
+import CancelService
 import Logging
 import ServiceLifecycle
 import Synchronization

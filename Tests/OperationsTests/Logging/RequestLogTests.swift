@@ -1,16 +1,16 @@
 import CancelContract
 import Dispatch
+import InMemoryLogging
 import Logging
-import Synchronization
 import Testing
 
 @testable import Operations
 
 @Suite struct RequestLogTests {
-  private let lines = Lines()
+  private let lines = InMemoryLogHandler()
 
   private func logger(_ level: Logger.Level = .info) -> Logger {
-    var logger = Logger(label: "test") { _ in LineHandler(lines: lines) }
+    var logger = Logger(label: "test") { _ in lines }
     logger.logLevel = level
     return logger
   }
@@ -24,16 +24,16 @@ import Testing
         Sample.result(2, order: nil, account: nil, outcome: .invalid, attempts: 0),
       ], refused: [], at: Sample.start + .microseconds(9250))
     await log.flush()
-    #expect(lines.all.map(\.message) == ["request answered", "request answered"])
+    #expect(lines.entries.map(\.message) == [RequestLog.message, RequestLog.message])
     #expect(
-      lines.all.first?.metadata == [
+      lines.entries.first?.facts == [
         LogKey.orderID: "1", LogKey.cancelID: "cancel-1", LogKey.account: "default", LogKey.outcome: "accepted",
         LogKey.attempts: "1", LogKey.httpStatus: "200", LogKey.deduplicated: "false", LogKey.source: "requests/0/1",
         LogKey.queueMilliseconds: "2.0", LogKey.callMilliseconds: "5.0", LogKey.totalMilliseconds: "9.25",
         LogKey.traceID: "4bf92f3577b34da6a3ce929d0e0e4736",
       ])
     #expect(
-      lines.all.last?.metadata == [
+      lines.entries.last?.facts == [
         LogKey.cancelID: "cancel-2", LogKey.outcome: "invalid", LogKey.attempts: "0", LogKey.deduplicated: "false",
         LogKey.source: "requests/0/2", LogKey.totalMilliseconds: "9.25",
       ])
@@ -50,7 +50,7 @@ import Testing
     let log = RequestLog(logger: logger(.warning))
     log.published([Sample.result(1)], refused: [], at: Sample.start)
     await log.flush()
-    #expect(lines.all.isEmpty)
+    #expect(lines.entries.isEmpty)
   }
 
   @Test func whatASenderWroteStaysOnItsLine() {
@@ -62,41 +62,23 @@ import Testing
   }
 
   @Test func linesThatCanNotBeWrittenAreCounted() async {
-    let log = RequestLog(logger: logger(), maxBacklog: 2)
-    lines.hold()
+    let gated = GatedLogHandler(handler: lines)
+    let log = RequestLog(logger: Logger(label: "test") { _ in gated }, maxBacklog: 2)
+    gated.gate.wait()
     log.published([Sample.result(1), Sample.result(2)], refused: [], at: Sample.start)
     log.published((3...7).map { Sample.result($0) }, refused: [], at: Sample.start)
-    lines.letGo()
+    gated.gate.signal()
     await log.flush()
-    #expect(lines.all.count == 3)
-    #expect(lines.all.last?.metadata == [LogKey.count: "5"])
+    #expect(lines.entries.count == 3)
+    #expect(lines.entries.last?.facts == [LogKey.count: "5"])
   }
 }
 
-final class Lines: Sendable {
-  struct Line {
-    var message: String
-    var metadata: [String: String]
-  }
-
-  private let kept = Mutex<[Line]>([])
-  private let isFree = DispatchSemaphore(value: 1)
-
-  var all: [Line] { kept.withLock { $0 } }
-
-  func add(_ line: Line) {
-    isFree.wait()
-    kept.withLock { $0.append(line) }
-    isFree.signal()
-  }
-
-  /// Lets nothing be written until `letGo`.
-  func hold() { isFree.wait() }
-  func letGo() { isFree.signal() }
-}
-
-struct LineHandler: LogHandler {
-  let lines: Lines
+/// Hands lines on as long as it is open.
+private struct GatedLogHandler: LogHandler {
+  let handler: InMemoryLogHandler
+  /// Signalled while lines may pass.
+  let gate = DispatchSemaphore(value: 1)
   var metadata: Logger.Metadata = [:]
   var logLevel = Logger.Level.trace
 
@@ -106,7 +88,8 @@ struct LineHandler: LogHandler {
   }
 
   func log(event: LogEvent) {
-    lines.add(
-      Lines.Line(message: event.message.description, metadata: (event.metadata ?? [:]).mapValues(\.description)))
+    gate.wait()
+    handler.log(event: event)
+    gate.signal()
   }
 }

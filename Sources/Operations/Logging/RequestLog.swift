@@ -1,6 +1,6 @@
-import CancelService
 import CancelContract
 import CancelCore
+import CancelService
 import Dispatch
 import Logging
 import Synchronization
@@ -10,6 +10,9 @@ import Synchronization
 /// The lines are written on a queue of their own, so that the worker's loop hands over a batch and goes on. Where they
 /// can't be written as fast as results come, no more than `maxBacklog` wait; the rest are left out and counted.
 public final class RequestLog: WorkerObserver {
+  /// The message of each line.
+  static let message: Logger.Message = "request answered"
+
   private let logger: Logger
   private let queue = DispatchQueue(label: "cancel-worker.request-log")
   private let maxBacklog: Int
@@ -45,7 +48,7 @@ public final class RequestLog: WorkerObserver {
 
   private func write(_ results: [CancelResult], at now: Timestamp) {
     for result in results {
-      logger.info("request answered", metadata: Self.metadata(of: result, publishedAt: now))
+      logger.info(Self.message, metadata: Self.metadata(of: result, publishedAt: now))
     }
     backlog.wrappingSubtract(results.count, ordering: .relaxed)
     tellLeftOut()
@@ -89,5 +92,73 @@ public final class RequestLog: WorkerObserver {
   /// To the microsecond.
   private static func milliseconds(_ from: Timestamp, _ to: Timestamp) -> Double {
     Double(max((to - from).microseconds, 0)) / 1000
+  }
+}
+
+/// The metadata keys of the worker's log, each with one meaning.
+public enum LogKey {
+  /// The order's id.
+  public static let orderID = "order_id"
+  /// The request's own id.
+  public static let cancelID = "cancel_id"
+  /// The account's name.
+  public static let account = "account"
+  /// What became of the request.
+  public static let outcome = "outcome"
+  /// Calls that it took.
+  public static let attempts = "attempts"
+  /// The API's last status.
+  public static let httpStatus = "http_status"
+  /// Whether the result came without a call of its own.
+  public static let deduplicated = "deduplicated"
+  /// The `x-request-id` of its calls, separated by spaces; the last ones where there were many.
+  public static let requestIDs = "request_ids"
+  /// `topic/partition/offset` of the request.
+  public static let source = "source"
+  /// From the request's production to its first call, in milliseconds.
+  public static let queueMilliseconds = "queue_ms"
+  /// From the first call to the answer that settled it, in milliseconds.
+  public static let callMilliseconds = "call_ms"
+  /// From the request's production to its published result, in milliseconds.
+  public static let totalMilliseconds = "total_ms"
+  /// The trace's id.
+  public static let traceID = "trace_id"
+  /// The type of the problem that a result carries.
+  public static let problem = "problem"
+  /// What the problem says.
+  public static let problemDetail = "problem_detail"
+  /// The digest of a user key, as metrics and the live page show it.
+  public static let userKey = "key"
+  /// A topic's name.
+  public static let topic = "topic"
+  /// How many lines were left out.
+  public static let count = "count"
+}
+
+/// A sender's text, fit for a line of a log.
+enum BoundedText {
+  /// No more than `limit` characters; what could break a line or deceive a reader is written as `\u{…}`.
+  static func of(_ text: String, limit: Int = 128) -> String {
+    let utf8 = text.utf8
+    if utf8.count <= limit && utf8.allSatisfy({ (0x20...0x7E).contains($0) }) { return text }
+    var bounded = ""
+    var count = 0
+    for scalar in text.unicodeScalars {
+      guard count < limit else { return bounded + "…" }
+      count += 1
+      if isPlain(scalar) {
+        bounded.unicodeScalars.append(scalar)
+      } else {
+        bounded += "\\u{\(String(scalar.value, radix: 16))}"
+      }
+    }
+    return bounded
+  }
+
+  private static func isPlain(_ scalar: Unicode.Scalar) -> Bool {
+    switch scalar.properties.generalCategory {
+    case .control, .format, .lineSeparator, .paragraphSeparator, .surrogate, .privateUse, .unassigned: false
+    default: true
+    }
   }
 }
