@@ -15,6 +15,7 @@ let package = Package(
     .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
     .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
     .package(url: "https://github.com/apple/swift-distributed-tracing", from: "1.7.3"),
+    .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
     .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
     .package(url: "https://github.com/apple/swift-metrics", from: "2.13.0"),
     .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
@@ -85,7 +86,8 @@ let package = Package(
       name: "CancelCore",
       dependencies: [
         "CancelContract",
-        .product(name: "Collections", package: "swift-collections"),
+        .product(name: "DequeModule", package: "swift-collections"),
+        .product(name: "HeapModule", package: "swift-collections"),
       ]
     ),
     .target(
@@ -102,11 +104,14 @@ let package = Package(
       name: "Operations",
       dependencies: [
         "CProcess", "CancelAPI", "CancelContract", "CancelCore", "CancelService", "Kafka",
+        .product(name: "CoreMetrics", package: "swift-metrics"),
+        .product(name: "HTTPTypes", package: "swift-http-types"),
         .product(name: "Hummingbird", package: "hummingbird"),
         .product(name: "HummingbirdCore", package: "hummingbird"),
+        .product(name: "Instrumentation", package: "swift-distributed-tracing"),
         .product(name: "Logging", package: "swift-log"),
-        .product(name: "Metrics", package: "swift-metrics"),
         .product(name: "NIOCore", package: "swift-nio"),
+        .product(name: "NIOHTTPTypes", package: "swift-nio-extras"),
         .product(name: "NIOPosix", package: "swift-nio"),
         .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
         .product(name: "Tracing", package: "swift-distributed-tracing"),
@@ -121,16 +126,20 @@ let package = Package(
     .target(
       name: "EToroSimulator",
       dependencies: [
+        .product(name: "HTTPTypes", package: "swift-http-types"),
         .product(name: "Hummingbird", package: "hummingbird"),
         .product(name: "Logging", package: "swift-log"),
+        .product(name: "NIOCore", package: "swift-nio"),
         .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
       ]
     ),
     .executableTarget(
       name: "cancel-worker",
       dependencies: [
-        "CProcess", "CancelService", "EToroSimulator", "Operations",
+        "CProcess", "CancelAPI", "CancelContract", "CancelService", "EToroSimulator", "Kafka", "Operations",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        .product(name: "Logging", package: "swift-log"),
+        .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
       ]
     ),
     .target(
@@ -154,13 +163,14 @@ let package = Package(
       dependencies: [
         "AsyncHTTPCancelClient", "CancelAPI", "CancelContract", "CancelCore", "CancelService", "Kafka",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        .product(name: "AsyncHTTPClient", package: "async-http-client"),
         .product(name: "Logging", package: "swift-log"),
         .product(name: "NIOCore", package: "swift-nio"),
         .product(name: "NIOPosix", package: "swift-nio"),
       ]
     ),
     .executableTarget(name: "cancel-contract-bench", dependencies: ["CancelContract"]),
-    .testTarget(name: "KafkaTests", dependencies: ["Kafka"]),
+    .testTarget(name: "KafkaTests", dependencies: ["Kafka", .product(name: "Logging", package: "swift-log")]),
     .testTarget(name: "CancelContractTests", dependencies: ["CancelContract", "Fuzz"], exclude: ["Golden"]),
     .testTarget(
       name: "CancelAPITests",
@@ -175,8 +185,15 @@ let package = Package(
         .product(name: "NIOSSL", package: "swift-nio-ssl"),
       ]
     ),
-    .testTarget(name: "CancelCoreTests", dependencies: ["CancelCore"], exclude: ["Golden"]),
-    .testTarget(name: "CancelServiceTests", dependencies: ["CancelService", "EToroSimulator"]),
+    .testTarget(name: "CancelCoreTests", dependencies: ["CancelContract", "CancelCore"], exclude: ["Golden"]),
+    .testTarget(
+      name: "CancelServiceTests",
+      dependencies: [
+        "CancelAPI", "CancelContract", "CancelCore", "CancelService", "EToroSimulator", "Kafka",
+        .product(name: "Logging", package: "swift-log"),
+        .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+      ]
+    ),
     .testTarget(
       name: "HTTPTransportTests",
       dependencies: [
@@ -188,14 +205,33 @@ let package = Package(
     .testTarget(
       name: "OperationsTests",
       dependencies: [
-        "CProcess", "CancelService", "EToroSimulator", "Operations",
+        "CProcess", "CancelAPI", "CancelContract", "CancelCore", "CancelService", "EToroSimulator", "Kafka",
+        "Operations",
+        .product(name: "CoreMetrics", package: "swift-metrics"),
         .product(name: "InMemoryLogging", package: "swift-log"),
         .product(name: "InMemoryTracing", package: "swift-distributed-tracing"),
+        .product(name: "Logging", package: "swift-log"),
+        .product(name: "NIOCore", package: "swift-nio"),
+        .product(name: "NIOPosix", package: "swift-nio"),
+        .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+        .product(name: "Tracing", package: "swift-distributed-tracing"),
       ]
     ),
     .testTarget(name: "EToroSimulatorTests", dependencies: ["EToroSimulator"]),
-    .testTarget(name: "CommandLineTests", dependencies: ["cancel-worker"]),
-    .testTarget(name: "IntegrationTests", dependencies: ["cancel-worker", "CancelService", "EToroSimulator", "Kafka"]),
+    .testTarget(
+      name: "CommandLineTests",
+      dependencies: [
+        "CancelContract", "EToroSimulator", "cancel-worker",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ]
+    ),
+    .testTarget(
+      name: "IntegrationTests",
+      dependencies: [
+        "CancelContract", "CancelService", "EToroSimulator", "Kafka", "cancel-worker",
+        .product(name: "Logging", package: "swift-log"),
+      ]
+    ),
   ],
   swiftLanguageModes: [.v6]
 )

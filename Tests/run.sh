@@ -12,7 +12,7 @@ cd "$(dirname "$0")/.."
 Deploy/install-librdkafka.sh
 source Tests/broker.sh
 start_broker
-swift build --build-tests
+swift build --build-tests --explicit-target-dependency-import-check error
 
 run_target() {
   local log=$logs/$1.log
