@@ -77,7 +77,8 @@ struct EmbeddedWorker {
   private let running: Task<Void, any Error>
 
   init(setup: WorkerSetup, observer: any WorkerObserver) throws {
-    let worker = try CancelWorkerService(setup: setup, client: setup.api, observers: [observer], logger: EmbeddedStage.logger)
+    let worker = try CancelWorkerService(
+      setup: setup, client: setup.api, observers: [observer], logger: EmbeddedStage.logger)
     let group = ServiceGroup(
       configuration: .init(
         services: [.init(service: worker, failureTerminationBehavior: .gracefullyShutdownGroup)],
