@@ -10,6 +10,13 @@ public struct EngineGauges: Sendable {
   public var backingOff = 0
   /// When the oldest request without a published result was produced.
   public var oldestProducedAt: Timestamp?
+  /// When the oldest open request of each priority was produced; absent where there is none.
+  public var oldestOpen: [Priority: Timestamp] = [:]
+  /// How long the longest of the open requests has waited for something else than its user key's quota (the API, a refused
+  /// credential, a connection, a commit), by priority; zero where none does.
+  public var unexplainedWait: [Priority: Duration] = [.routine: .zero, .killSwitch: .zero]
+  /// When the answer that has waited longest for its publication came; `nil` where all are published.
+  public var unpublishedSince: Timestamp?
   /// When the oldest request without a published result was taken up.
   public var oldestReceivedAt: Timestamp?
   /// Every user key.
@@ -30,9 +37,32 @@ public struct EngineGauges: Sendable {
     case .arriving, .inFlight, .suspended: break
     }
     for request in order.requests {
-      pending[request.received.request.priority, default: 0] += 1
+      let priority = request.received.request.priority
+      pending[priority, default: 0] += 1
+      oldestOpen[priority] = min(oldestOpen[priority] ?? .distantFuture, request.received.producedAt)
       addAge(produced: request.received.producedAt, received: request.received.receivedAt)
     }
+  }
+
+  /// Adds the time that an order has waited for something else than quota.
+  mutating func addUnexplained(_ order: OpenOrder, isHeldByQuota: (QuotaKey) -> Bool, at now: Timestamp) {
+    let since: Timestamp
+    switch order.stage {
+    case .waiting(let key):
+      guard !isHeldByQuota(key), let received = order.requests.first?.received.receivedAt else { return }
+      since = received
+    // A call that is under way waits for its answer, whatever the order waited for before.
+    case .inFlight: since = order.sends.last?.sentAt ?? now
+    case .backingOff: since = order.firstSentAt ?? now
+    case .arriving, .suspended: return
+    }
+    let wait = max(now - since, .zero)
+    unexplainedWait[order.rank.priority] = max(unexplainedWait[order.rank.priority] ?? .zero, wait)
+  }
+
+  mutating func addUnpublished(_ stages: CancelResult.Stages) {
+    unpublishedSince = min(unpublishedSince ?? .distantFuture, stages.answered)
+    addAge(produced: stages.produced, received: stages.received)
   }
 
   mutating func addAge(produced: Timestamp, received: Timestamp) {
@@ -51,6 +81,12 @@ public struct KeyGauges: Sendable {
   public var free: Int?
   /// When its next call can be sent; `nil` for at once, and where only an answer can tell.
   public var nextFreeAt: Timestamp?
+  /// Calls of the window that routine requests leave to kill-switches; 0 where there is no limit.
+  public var reserved: Int
+  /// The priorities that may make no call now because of the quota.
+  public var heldPriorities: Set<Priority>
+  /// When the next call of each priority that is held can be sent; absent where only an answer can tell.
+  public var nextCallAt: [Priority: Timestamp]
   /// Until when a 429 forbids calls.
   public var blockedUntil: Timestamp?
   /// Whether the credential is believed to work.
@@ -59,6 +95,10 @@ public struct KeyGauges: Sendable {
   public var outageSince: Timestamp?
   /// Orders that wait for the key.
   public var waiting: Int
+  /// Orders that wait for the key by the priority of their most urgent request.
+  public var waitingByPriority: [Priority: Int] = [:]
+  /// When the last of the kill-switches that wait can be expected to be sent; `nil` where none waits.
+  public var killSwitchesSentAt: Timestamp?
   /// Orders that wait for their next attempt.
   public var backingOff: Int
   /// Its calls in flight.
@@ -75,11 +115,24 @@ public struct KeyGauges: Sendable {
 
 extension KeyGauges {
   init(_ key: QuotaKey, _ state: KeyState, at now: Timestamp) {
+    var held: Set<Priority> = []
+    var nextCallAt: [Priority: Timestamp] = [:]
+    for priority in Priority.allCases {
+      switch state.quota.nextCall(priority, at: now) {
+      case .now: continue
+      case .at(let time): nextCallAt[priority] = time
+      case .afterAnswer: break
+      }
+      held.insert(priority)
+    }
     self.init(
       key: key,
       limit: state.quota.limit,
       free: state.quota.free(at: now),
       nextFreeAt: state.quota.nextFree(at: now),
+      reserved: state.quota.limit.map { min(state.quota.reserved, max(0, $0 - 1)) } ?? 0,
+      heldPriorities: held,
+      nextCallAt: nextCallAt,
       blockedUntil: state.quota.blocked(at: now),
       breaker: state.breaker.state,
       outageSince: state.gate.outSince,
@@ -112,21 +165,30 @@ extension CancelEngine {
   public func gauges(at now: Timestamp) -> EngineGauges {
     var gauges = EngineGauges()
     gauges.apiOutSince = apiGate.outSince
+    var waiting: [[Priority: Int]] = Array(repeating: [:], count: keys.count)
     orders.forEach { order in
       guard partitions[order.ref.partition].phase != .restoring else { return }
       gauges.add(order)
+      if case .waiting(let key) = order.stage { waiting[key.index][order.rank.priority, default: 0] += 1 }
     }
-    for result in results { gauges.addAge(produced: result.stages.produced, received: result.stages.received) }
-    for result in committing?.results ?? [] {
-      gauges.addAge(produced: result.stages.produced, received: result.stages.received)
-    }
+    for result in results { gauges.addUnpublished(result.stages) }
+    for result in committing?.results ?? [] { gauges.addUnpublished(result.stages) }
     gauges.keys.reserveCapacity(keys.count)
     for index in keys.indices {
-      let key = KeyGauges(QuotaKey(index: index), keys[index], at: now)
+      var key = KeyGauges(QuotaKey(index: index), keys[index], at: now)
+      key.waitingByPriority = waiting[index]
+      if let count = waiting[index][.killSwitch], count > 0 {
+        key.killSwitchesSentAt = keys[index].quota.estimate(place: count, priority: .killSwitch, at: now)
+      }
       gauges.keys.append(key)
       guard key.waiting > 0 else { continue }
       let at = max(key.nextFreeAt ?? now, keys[index].gate.opensAt(now) ?? .distantFuture)
       if at < .distantFuture { gauges.nextFreeCallAt = min(gauges.nextFreeCallAt ?? .distantFuture, max(at, now)) }
+    }
+    let held = gauges.keys.map(\.heldPriorities)
+    orders.forEach { order in
+      guard partitions[order.ref.partition].phase != .restoring else { return }
+      gauges.addUnexplained(order, isHeldByQuota: { held[$0.index].contains(order.rank.priority) }, at: now)
     }
     return gauges
   }

@@ -363,7 +363,7 @@ extension CancelEngine {
     let highest = configured.values.map(\.index).max() ?? -1
     while keys.count <= highest { keys.append(KeyState(policy: policy)) }
     for key in renewed.sorted(by: { $0.index < $1.index }) {
-      keys[key.index].breaker = CredentialBreaker()
+      noteChanges(of: key, because: nil, at: now) { $0.keys[key.index].breaker = CredentialBreaker() }
       keys[key.index].lastCallBeforeRenewal = lastCall
       markReadyIfWaiting(key)
     }

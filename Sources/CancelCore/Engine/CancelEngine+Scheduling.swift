@@ -200,9 +200,11 @@ extension CancelEngine {
     from answer: CancelAnswer, _ flight: Flight, hasOldCredential: Bool, at now: Timestamp
   ) -> Bool {
     keys[flight.key.index].inFlight -= 1
-    learnOfQuota(from: answer, flight, at: now)
-    learnOfOutage(from: answer, flight, at: now)
-    return !hasOldCredential && learnOfCredential(from: answer, flight, at: now)
+    return noteChanges(of: flight.key, because: answer, at: now) { engine in
+      engine.learnOfQuota(from: answer, flight, at: now)
+      engine.learnOfOutage(from: answer, flight, at: now)
+      return !hasOldCredential && engine.learnOfCredential(from: answer, flight, at: now)
+    }
   }
 
   private mutating func learnOfQuota(from answer: CancelAnswer, _ flight: Flight, at now: Timestamp) {

@@ -41,6 +41,8 @@ public struct CancelEngine: Sendable {
   var uncommittedPartitions: [Int32] = []
   var committing: CommitBatch?
   var notices: [WaitNotice] = []
+  /// Changes of what holds calls back that the shell has not taken yet.
+  var changes: [EngineChange] = []
 
   /// Requests that wait for their answer.
   public internal(set) var openRequests = 0

@@ -16,6 +16,15 @@ extension QuotaWindow {
   /// The times at which slots are free again, earliest first.
   public var releaseTimes: Deque<Timestamp> { releases }
 
+  /// Whether the last answer that tells of the quota was a 429.
+  var isThrottled: Bool { throttling.isUnconfirmed }
+
+  /// When the next call of this priority can be sent; to be asked of a copy, for it drops what is past.
+  func nextCall(_ priority: Priority, at now: Timestamp) -> Availability {
+    var copy = self
+    return copy.availability(for: priority, at: now)
+  }
+
   /// When the next call can be sent; `nil` for at once, and where only an answer can tell.
   public func nextFree(at now: Timestamp) -> Timestamp? {
     var copy = self

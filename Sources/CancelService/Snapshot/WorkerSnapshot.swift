@@ -1,4 +1,5 @@
 import CancelContract
+import CancelCore
 
 /// The worker as it is at one moment: what the live page, the status, the readiness and the gauges tell.
 public struct WorkerSnapshot: Sendable {
@@ -6,6 +7,8 @@ public struct WorkerSnapshot: Sendable {
   public enum State: String, Sendable, CaseIterable {
     /// It waits for the broker and for partitions.
     case starting
+    /// It had partitions and has none now: it waits for the broker, or for the group to assign some.
+    case unassigned
     /// It reads ledgers; requests of these partitions wait.
     case restoring
     /// It takes requests.
@@ -14,6 +17,16 @@ public struct WorkerSnapshot: Sendable {
     case stopping
     /// It failed, and ends.
     case failed
+  }
+
+  /// What is known of the open requests.
+  public enum Backlog: Sendable, Equatable {
+    /// The figures are of the snapshot's moment.
+    case current
+    /// The partitions were lost at that time; the figures are those of then, and ages go on growing.
+    case lastKnown(at: Timestamp)
+    /// The worker has not read its ledgers yet, so it can't know what is open; the figures mean nothing.
+    case unknown
   }
 
   /// Why the worker is not ready.
@@ -44,10 +57,20 @@ public struct WorkerSnapshot: Sendable {
   public var notReady: [Reason] = []
   /// Calls that are sent and not answered.
   public var callsInFlight = 0
+  /// Whether the figures of the open requests (`pending`, the ages, `unexplainedWait`) can be relied on.
+  public var backlog = Backlog.current
   /// Requests that wait for their answer.
   public var pending: [Priority: Int] = [:]
   /// When the oldest request without an answer was produced.
   public var oldestUnanswered: Timestamp?
+  /// When the oldest open request of each priority was produced; absent where there is none.
+  public var oldestOpen: [Priority: Timestamp] = [:]
+  /// How long the longest of the open requests has waited for something else than its key's quota, by priority.
+  public var unexplainedWait: [Priority: Duration] = [:]
+  /// When the answer that has waited longest for its publication came; `nil` where all are published.
+  public var unpublishedSince: Timestamp?
+  /// Since when no broker can be reached; `nil` while one can, as far as is known.
+  public var brokerUnreachableSince: Timestamp?
   /// Every user key.
   public var keys: [KeySnapshot] = []
   /// Orders whose outcome is remembered.
@@ -78,11 +101,61 @@ public struct WorkerSnapshot: Sendable {
     oldestUnanswered.map { max(takenAt - $0, .zero) } ?? .zero
   }
 
+  /// Whether the figures of the open requests are those of before the partitions were lost.
+  public var isBacklogStale: Bool {
+    if case .lastKnown = backlog { true } else { false }
+  }
+
+  /// How long the oldest open request of this priority has waited; `nil` where none is open.
+  public func oldestOpenAge(_ priority: Priority) -> Duration? {
+    oldestOpen[priority].map { max(takenAt - $0, .zero) }
+  }
+
+  /// Orders that wait for a call, by the priority of their most urgent request.
+  public func waitingOrders(_ priority: Priority) -> Int {
+    keys.reduce(0) { $0 + ($1.waitingByPriority[priority] ?? 0) }
+  }
+
+  /// How long until the last of the kill-switches that wait can be expected to be sent; `nil` where none waits.
+  public var killSwitchesSentIn: Duration? {
+    keys.compactMap(\.killSwitchesSentAt).max().map { max($0 - takenAt, .zero) }
+  }
+
   /// The keys in the order in which they need attention: refused credentials, then those that make requests wait.
   public var neediestKeys: [KeySnapshot] {
     keys.sorted { left, right in
       let (first, second) = (left.need(at: takenAt), right.need(at: takenAt))
       return first == second ? left.digest < right.digest : first > second
+    }
+  }
+}
+
+extension EngineGauges {
+  /// The keys with what waited for them when the partitions were lost; quotas and breakers are still this worker's.
+  package func keys(waitingAsIn lost: EngineGauges?) -> [KeyGauges] {
+    var keys = keys
+    for key in lost?.keys ?? [] where keys.indices.contains(key.key.index) {
+      keys[key.key.index].waiting = key.waiting
+      keys[key.key.index].waitingByPriority = key.waitingByPriority
+    }
+    return keys
+  }
+}
+
+extension WorkerSnapshot {
+  /// Takes the engine's figures of what is open.
+  package mutating func setBacklog(_ gauges: EngineGauges, _ knowledge: Backlog) {
+    backlog = knowledge
+    pending = gauges.pending
+    oldestUnanswered = gauges.oldestProducedAt
+    oldestOpen = gauges.oldestOpen
+    unpublishedSince = gauges.unpublishedSince
+    unexplainedWait = gauges.unexplainedWait
+    // What was not getting through when it was last seen has not got through since.
+    if case .lastKnown(let at) = knowledge {
+      for (priority, _) in gauges.pending where gauges.pending[priority] ?? 0 > 0 {
+        unexplainedWait[priority, default: .zero] += max(takenAt - at, .zero)
+      }
     }
   }
 }

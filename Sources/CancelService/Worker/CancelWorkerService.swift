@@ -19,6 +19,7 @@ public final class CancelWorkerService: Service {
   private let producer: KafkaProducer
   private let loop: WorkerLoop
   private let clock: SteadyClock
+  private let broker: BrokerWatch
   private let failures: AsyncStream<any Error>
   /// Before those who ask the loop: they come from elsewhere, and it ends.
   private let entrance = Entrance()
@@ -38,6 +39,9 @@ public final class CancelWorkerService: Service {
     self.logger = logger
     group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
     clock = SteadyClock()
+    broker = BrokerWatch(clock: clock, ask: BrokerWatch.asking(setup.kafka)) { change in
+      for observer in observers { observer.changed(change) }
+    }
     let isTransactional = setup.guarantee == .exactlyOnce
     producer = try KafkaProducer(
       configuration: setup.kafka, transactionalID: isTransactional ? setup.transactionalID : nil, logger: logger)
@@ -94,10 +98,15 @@ public final class CancelWorkerService: Service {
 
   /// The worker as it is now; `nil` once it has ended.
   package func snapshot(startedAt: Timestamp) async -> WorkerSnapshot? {
-    await entrance.pass {
+    var snapshot = await entrance.pass {
       await loop.snapshot(
         startedAt: startedAt, instance: setup.instanceID, version: setup.version, missing: readiness.missing)
     }
+    if let outage = broker.outage {
+      snapshot?.brokerUnreachableSince = outage.since
+      snapshot?.notReady.append(.init("broker-unreachable", "no broker can be reached: \(outage.reason)"))
+    }
+    return snapshot
   }
 
   /// Whether the worker's loop turns: it answers.
@@ -114,6 +123,7 @@ public final class CancelWorkerService: Service {
       decoder: RequestDecoder(echoedHeaderNames: setup.echoedHeaders, maximumBytes: setup.maximumRequestBytes),
       restorer: LedgerRestorer(configuration: setup.kafka, topic: setup.topics.ledger, logger: logger),
       clock: clock,
+      broker: broker,
       logger: logger,
       revokeTimeout: setup.drainTimeout * 3 + .seconds(5))
     let consumer = KafkaConsumer(

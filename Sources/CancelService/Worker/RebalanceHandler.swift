@@ -9,6 +9,7 @@ struct RebalanceHandler: KafkaConsumerHandler {
   let decoder: RequestDecoder
   let restorer: LedgerRestorer
   let clock: SteadyClock
+  let broker: BrokerWatch
   let logger: Logger
   /// The poll thread waits no longer than this for partitions to be given up.
   let revokeTimeout: Duration
@@ -41,13 +42,18 @@ struct RebalanceHandler: KafkaConsumerHandler {
 
   func lost(_ partitions: [KafkaTopicPartition], under assignment: KafkaAssignmentID) {
     let numbers = partitions.map(\.partition)
-    logger.warning("partitions lost", metadata: ["partitions": "\(numbers)"])
-    loop.eventLoop.execute { loop.assumeIsolated { $0.lost(numbers) } }
+    loop.eventLoop.execute {
+      loop.assumeIsolated { loop in
+        loop.keepBacklog()
+        loop.lost(numbers)
+      }
+    }
   }
 
   func failed(_ error: KafkaError) {
     guard error.isFatal else {
-      logger.warning("the consumer reports", metadata: ["error": "\(error)"])
+      if error.code == .allBrokersDown, let watch = broker.connectionsDown(error.message) { Task { await watch() } }
+      logger.debug("the consumer reports", metadata: ["error": "\(error)"])
       return
     }
     loop.eventLoop.execute { loop.assumeIsolated { $0.fail(error) } }

@@ -10,20 +10,46 @@ extension WorkerLoop {
     let now = clock.now
     var snapshot = WorkerSnapshot(
       takenAt: now, startedAt: startedAt, version: version, instance: instance,
-      state: failure != nil ? .failed : WorkerSnapshot.State(missing))
+      state: failure != nil ? .failed : WorkerSnapshot.State(missing, hadPartitions: restoreGeneration > 0))
     if let failure { snapshot.notReady.append(.init("failed", "\(failure)")) }
     if let missing { snapshot.notReady.append(.init(missing.rawValue, missing.sentence)) }
     let gauges = engine.gauges(at: now)
+    if missing == nil { lostBacklog = nil }
     snapshot.callsInFlight = engine.callsInFlight
-    snapshot.pending = gauges.pending
-    snapshot.oldestUnanswered = gauges.oldestProducedAt
+    switch (lostBacklog, missing) {
+    case (let lost?, _): snapshot.setBacklog(lost.gauges, .lastKnown(at: lost.at))
+    case (nil, .broker), (nil, .assignment), (nil, .ledger): snapshot.backlog = .unknown
+    case (nil, nil), (nil, .stop): snapshot.setBacklog(gauges, .current)
+    }
     snapshot.rememberedOrders = engine.rememberedOrders
-    snapshot.openOrders = engine.openOrders
+    snapshot.openOrders = lostBacklog?.openOrders ?? engine.openOrders
     snapshot.assignedPartitions = engine.ownedPartitions
     snapshot.apiOutSince = gauges.apiOutSince
     for (partition, lag) in consumer?.lag ?? [:] { snapshot.lag[partition.partition] = lag }
-    snapshot.keys = keySnapshots(gauges.keys)
+    snapshot.keys = keySnapshots(gauges.keys(waitingAsIn: lostBacklog?.gauges))
     return snapshot
+  }
+
+  /// Keeps what is open, for the partitions are about to be lost and their orders with them.
+  func keepBacklog() {
+    guard lostBacklog == nil else { return }
+    let now = clock.now
+    lostBacklog = (engine.gauges(at: now), engine.openOrders, now)
+  }
+
+  /// Tells the observers what changed of what holds calls back.
+  func tellChanges() {
+    for change in engine.takeChanges() {
+      let key = change.quotaKey.flatMap(keyName)
+      for observer in observers { observer.changed(.engine(change, key: key)) }
+    }
+  }
+
+  private func keyName(_ key: QuotaKey) -> WorkerChange.Key? {
+    guard directory.keyIDs.indices.contains(key.index) else { return nil }
+    let id = directory.keyIDs[key.index]
+    let accounts = directory.accounts.names.filter { directory[$0]?.userKeyID == id }
+    return WorkerChange.Key(digest: "\(id)", accounts: accounts.sorted { "\($0)" < "\($1)" })
   }
 
   private func keySnapshots(_ keys: [KeyGauges]) -> [KeySnapshot] {
@@ -36,28 +62,17 @@ extension WorkerLoop {
       guard directory.keyIDs.indices.contains(gauges.key.index) else { return nil }
       let id = directory.keyIDs[gauges.key.index]
       guard let accounts = names[id], let first = accounts.first else { return nil }
-      var key = KeySnapshot(digest: "\(id)", environment: first.environment.name, accounts: accounts.map(\.name))
-      key.freeCalls = gauges.free
-      key.limit = gauges.limit
-      key.nextFreeAt = gauges.nextFreeAt
-      key.blockedUntil = gauges.blockedUntil
-      key.waiting = gauges.waiting
-      key.inFlight = gauges.inFlight
-      switch gauges.breaker {
-      case .closed: key.breaker = .closed
-      case .open(let refusal, _): (key.breaker, key.refusedSince) = (.open, refusal.since)
-      case .probing(let refusal): (key.breaker, key.refusedSince) = (.probing, refusal.since)
-      }
-      return key
+      return KeySnapshot(gauges, digest: "\(id)", environment: first.environment.name, accounts: accounts.map(\.name))
     }
   }
 }
 
 extension WorkerSnapshot.State {
-  fileprivate init(_ missing: Readiness.Missing?) {
+  fileprivate init(_ missing: Readiness.Missing?, hadPartitions: Bool) {
     switch missing {
     case nil: self = .running
-    case .broker, .assignment: self = .starting
+    case .broker: self = .starting
+    case .assignment: self = hadPartitions ? .unassigned : .starting
     case .ledger: self = .restoring
     case .stop: self = .stopping
     }

@@ -55,6 +55,8 @@ actor WorkerLoop {
   var parked = ParkedPartitions()
   private var isTurnPlanned = false
   var isStopping = false
+  /// What was open when the partitions were lost; `nil` once the worker knows better.
+  var lostBacklog: (gauges: EngineGauges, openOrders: Int, at: Timestamp)?
   var failure: (any Error)?
 
   /// Told when something changed that a waiting task may wait for.
@@ -95,6 +97,7 @@ actor WorkerLoop {
     engine.advance(to: now)
     while let call = engine.nextCall(at: now, requestID: UUID.random) { send(call, at: now) }
     publishNotices()
+    tellChanges()
     commitIfDue(at: now)
     planWakeUp(at: now)
     tellWaiters()

@@ -22,6 +22,8 @@ public protocol WorkerObserver: Sendable {
   func committed(records: Int, after duration: Duration)
   /// A transaction was aborted and will be built again.
   func aborted(_ error: any Error)
+  /// What holds calls back, or whether a broker can be reached, changed. Told on any thread for the brokers.
+  func changed(_ change: WorkerChange)
   /// Partitions were assigned to this worker.
   func assigned(_ partitions: [Int32])
   /// The ledger of these partitions was read: `records` of them.
@@ -47,6 +49,8 @@ extension WorkerObserver {
   public func committed(records: Int, after duration: Duration) {}
   /// Nothing, unless the observer wants to know.
   public func aborted(_ error: any Error) {}
+  /// Nothing, unless the observer wants to know.
+  public func changed(_ change: WorkerChange) {}
   /// Nothing, unless the observer wants to know.
   public func assigned(_ partitions: [Int32]) {}
   /// Nothing, unless the observer wants to know.

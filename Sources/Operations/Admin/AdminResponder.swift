@@ -24,7 +24,8 @@ struct AdminResponder: Sendable {
     self.heartbeat = CoalescedQuery(
       maxAge: .milliseconds(250), patience: configuration.patience, eventLoop: eventLoop, ask: sources.heartbeat)
     self.events = EventStreams(
-      snapshots: snapshots, feed: sources.feed, most: configuration.bounds.eventStreams,
+      snapshots: snapshots, feed: sources.feed, connections: sources.connections,
+      most: configuration.bounds.eventStreams,
       interval: configuration.bounds.eventInterval, logger: logger)
     self.gauges = SnapshotGauges(factory: sources.registry, accountLabels: configuration.accountLabels)
     self.process = ProcessMetrics(factory: sources.registry)
@@ -67,7 +68,8 @@ struct AdminResponder: Sendable {
   }
 
   private func status() async -> Response {
-    let document = StatusDocument(await snapshots.current(), totals: sources.feed.totals, maxKeys: 1000)
+    let document = StatusDocument(
+      await snapshots.current(), totals: sources.feed.totals, maxKeys: 1000, connections: sources.connections)
     return .bytes(.ok, "application/json", document.json)
   }
 

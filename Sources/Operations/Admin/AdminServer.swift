@@ -147,6 +147,25 @@ public struct AdminSources: Sendable {
   public var registry: PrometheusRegistry
   /// What happened lately; an observer of the worker.
   public var feed: LiveFeed
+  /// What the worker works with, for people who have several open; `nil` where it is not known.
+  public var connections: Connections?
+
+  /// What the worker works with.
+  public struct Connections: Sendable {
+    /// The API's host, with the port where it is not the usual one.
+    public var api: String
+    /// The brokers' addresses.
+    public var brokers: String
+    /// The consumer group.
+    public var consumerGroup: String
+
+    /// A worker between these.
+    public init(api: String, brokers: String, consumerGroup: String) {
+      self.api = api
+      self.brokers = brokers
+      self.consumerGroup = consumerGroup
+    }
+  }
 
   /// These sources.
   public init(
@@ -154,13 +173,15 @@ public struct AdminSources: Sendable {
     snapshot: @escaping @Sendable () async -> WorkerSnapshot,
     heartbeat: @escaping @Sendable () async -> Bool,
     registry: PrometheusRegistry,
-    feed: LiveFeed
+    feed: LiveFeed,
+    connections: Connections? = nil
   ) {
     self.initialSnapshot = initialSnapshot
     self.snapshot = snapshot
     self.heartbeat = heartbeat
     self.registry = registry
     self.feed = feed
+    self.connections = connections
   }
 }
 

@@ -12,16 +12,24 @@ import Synchronization
 struct EventStreams: Sendable {
   private let snapshots: SnapshotSource
   private let feed: LiveFeed
+  private let connections: AdminSources.Connections?
   private let interval: Duration
   private let places: Places
   private let logger: Logger
 
+  /// The most user keys that a page is sent, the neediest first: enough to search among, and small enough to send each second.
+  static let shownKeys = 200
+
   /// - Parameters:
   ///   - most: the most streams at a time.
   ///   - interval: the pause between two events of a stream.
-  init(snapshots: SnapshotSource, feed: LiveFeed, most: Int, interval: Duration, logger: Logger) {
+  init(
+    snapshots: SnapshotSource, feed: LiveFeed, connections: AdminSources.Connections?, most: Int, interval: Duration,
+    logger: Logger
+  ) {
     self.snapshots = snapshots
     self.feed = feed
+    self.connections = connections
     self.interval = interval
     self.places = Places(most)
     self.logger = logger
@@ -52,7 +60,8 @@ struct EventStreams: Sendable {
     while !Task.isShuttingDownGracefully {
       let news = feed.news(after: position)
       position = news.position
-      let status = StatusDocument(await snapshots.current(), totals: feed.totals, maxKeys: 20)
+      let status = StatusDocument(
+        await snapshots.current(), totals: feed.totals, maxKeys: Self.shownKeys, connections: connections)
       var buffer = ByteBuffer()
       buffer.writeEvent("status", status.json)
       if !news.entries.isEmpty { buffer.writeEvent("results", ResultsDocument(news).json) }

@@ -30,7 +30,11 @@ final class SnapshotSource: Sendable {
       return snapshot
     }
     var (snapshot, at) = last.withLock { $0 }
-    snapshot.takenAt = snapshot.takenAt + (.now - at)
+    let silence = ContinuousClock.now - at
+    snapshot.takenAt = snapshot.takenAt + silence
+    for (priority, count) in snapshot.pending where count > 0 {
+      snapshot.unexplainedWait[priority, default: .zero] += silence
+    }
     snapshot.notReady.append(
       WorkerSnapshot.Reason("worker-silent", "the worker's loop has not answered in time; its figures are old"))
     return snapshot

@@ -29,7 +29,25 @@ struct StatusDocument: Encodable {
     var breaker: String
     var refusedForSeconds: Double?
     var waiting: Int
+    var waitingKillSwitch: Int
+    var waitingRoutine: Int
+    var keptForKillSwitch: Int
+    /// Seconds until the next call of the priority; 0 for now, `null` while only an answer can tell.
+    var nextKillSwitchSeconds: Double?
+    var nextRoutineSeconds: Double?
+    /// Whether orders of the priority wait because of the quota.
+    var killSwitchBlocked: Bool
+    var routineBlocked: Bool
+    var killSwitchesSentInSeconds: Double?
+    var outForSeconds: Double?
     var inFlight: Int
+  }
+
+  /// What the worker works with.
+  struct Connections: Encodable {
+    var api: String
+    var brokers: String
+    var group: String
   }
 
   var at: String
@@ -41,9 +59,22 @@ struct StatusDocument: Encodable {
   var notReady: [Reason]
   var apiOutForSeconds: Double?
   var oldestUnansweredSeconds: Double?
+  /// `current`, `lastKnown` (of before the partitions were lost) or `unknown` (the ledger is not read).
+  var backlog: String
+  var backlogAgeSeconds: Double?
+  var brokerUnreachableForSeconds: Double?
   var callsInFlight: Int
-  var pending: [String: Int]
-  var openOrders: Int
+  /// Open requests by priority; `null` where they are unknown.
+  var pending: [String: Int]?
+  var oldestOpenSeconds: [String: Double]?
+  var unexplainedWaitSeconds: [String: Double]?
+  var waitingOrders: [String: Int]
+  var blockedKeys: [String: Int]
+  var killSwitchesSentInSeconds: Double?
+  var environments: [String]
+  var connections: Connections?
+  /// `null` where it is unknown.
+  var openOrders: Int?
   var rememberedOrders: Int
   var partitions: [Int32]
   var lag: [String: Int64]
@@ -54,7 +85,9 @@ struct StatusDocument: Encodable {
   var keys: [Key]
 
   /// - Parameter maxKeys: the most user keys that are listed, the neediest first.
-  init(_ snapshot: WorkerSnapshot, totals: LiveFeed.Totals, maxKeys: Int) {
+  init(
+    _ snapshot: WorkerSnapshot, totals: LiveFeed.Totals, maxKeys: Int, connections: AdminSources.Connections? = nil
+  ) {
     let now = snapshot.takenAt
     at = now.rfc3339
     version = snapshot.version
@@ -64,10 +97,36 @@ struct StatusDocument: Encodable {
     ready = snapshot.isReady
     notReady = snapshot.notReady.map { Reason(code: $0.code, detail: $0.detail) }
     apiOutForSeconds = snapshot.apiOutSince.map { (now - $0).secondsRounded }
-    oldestUnansweredSeconds = snapshot.oldestUnanswered == nil ? nil : snapshot.oldestUnansweredAge.secondsRounded
+    let isKnown = snapshot.backlog != .unknown
+    oldestUnansweredSeconds =
+      snapshot.oldestUnanswered == nil || !isKnown ? nil : snapshot.oldestUnansweredAge.secondsRounded
     callsInFlight = snapshot.callsInFlight
-    pending = Dictionary(uniqueKeysWithValues: Priority.allCases.map { ($0.name, snapshot.pending[$0] ?? 0) })
-    openOrders = snapshot.openOrders
+    switch snapshot.backlog {
+    case .current: backlog = "current"
+    case .unknown: backlog = "unknown"
+    case .lastKnown(let at):
+      backlog = "lastKnown"
+      backlogAgeSeconds = max(now - at, .zero).secondsRounded
+    }
+    brokerUnreachableForSeconds = snapshot.brokerUnreachableSince.map { max(now - $0, .zero).secondsRounded }
+    func byPriority<Value>(_ value: (Priority) -> Value?) -> [String: Value] {
+      var values: [String: Value] = [:]
+      for priority in Priority.allCases { values[priority.name] = value(priority) }
+      return values
+    }
+    if isKnown {
+      pending = byPriority { snapshot.pending[$0] ?? 0 }
+      oldestOpenSeconds = byPriority { snapshot.oldestOpenAge($0)?.secondsRounded }
+      unexplainedWaitSeconds = byPriority { (snapshot.unexplainedWait[$0] ?? .zero).secondsRounded }
+    }
+    waitingOrders = byPriority(snapshot.waitingOrders)
+    blockedKeys = byPriority { priority in snapshot.keys.count { $0.isBlocked(priority) } }
+    killSwitchesSentInSeconds = snapshot.killSwitchesSentIn?.secondsRounded
+    environments = Set(snapshot.keys.map(\.environment)).sorted()
+    self.connections = connections.map {
+      Connections(api: $0.api, brokers: $0.brokers, group: $0.consumerGroup)
+    }
+    openOrders = isKnown ? snapshot.openOrders : nil
     rememberedOrders = snapshot.rememberedOrders
     partitions = snapshot.assignedPartitions.sorted()
     lag = Dictionary(uniqueKeysWithValues: snapshot.lag.map { (String($0.key), $0.value) })
@@ -110,6 +169,15 @@ extension StatusDocument.Key {
     breaker = key.breaker.rawValue
     refusedForSeconds = key.refusedSince.map { (now - $0).secondsRounded }
     waiting = key.waiting
+    waitingKillSwitch = key.waitingByPriority[.killSwitch] ?? 0
+    waitingRoutine = key.waitingByPriority[.routine] ?? 0
+    keptForKillSwitch = key.reserved
+    nextKillSwitchSeconds = key.wait(.killSwitch, at: now)?.secondsRounded
+    nextRoutineSeconds = key.wait(.routine, at: now)?.secondsRounded
+    killSwitchBlocked = key.isBlocked(.killSwitch)
+    routineBlocked = key.isBlocked(.routine)
+    killSwitchesSentInSeconds = key.killSwitchesSentAt.map { max($0 - now, .zero).secondsRounded }
+    outForSeconds = key.outSince.map { max(now - $0, .zero).secondsRounded }
     inFlight = key.inFlight
   }
 }
@@ -161,6 +229,8 @@ struct ResultsDocument: Encodable {
     var httpStatus: Int?
     var attempts: Int
     var deduplicated: Bool
+    /// Why it was not accepted.
+    var reason: String?
     var totalSeconds: Double
   }
 
@@ -178,6 +248,7 @@ struct ResultsDocument: Encodable {
         httpStatus: result.httpStatus,
         attempts: result.attempts,
         deduplicated: result.deduplicated,
+        reason: result.problem.flatMap { $0.detail ?? $0.title ?? $0.type }.map { BoundedText.of($0, limit: 200) },
         totalSeconds: max(entry.publishedAt - result.stages.produced, .zero).secondsRounded)
     }
     more = news.more

@@ -5,7 +5,8 @@ import Dispatch
 import Logging
 import Synchronization
 
-/// One line per published result, at `info`.
+/// One line per published result: at `info`, and at `warning` where the order may still be open (`failed`, `expired`) or the
+/// record was no request (`invalid`).
 ///
 /// The lines are written on a queue of their own, so that the worker's loop hands over a batch and goes on. Where they
 /// can't be written as fast as results come, no more than `maxBacklog` wait; the rest are left out and counted.
@@ -27,7 +28,9 @@ public final class RequestLog: WorkerObserver {
 
   /// Hands the results' lines over to be written.
   public func published(_ results: [CancelResult], refused: [RefusedMessage], at now: Timestamp) {
-    guard logger.logLevel <= .info, !results.isEmpty else { return }
+    guard logger.logLevel <= .warning else { return }
+    let results = logger.logLevel <= .info ? results : results.filter { Self.level(of: $0) >= .warning }
+    guard !results.isEmpty else { return }
     guard backlog.load(ordering: .relaxed) < maxBacklog else {
       leftOut.wrappingAdd(results.count, ordering: .relaxed)
       return
@@ -48,7 +51,8 @@ public final class RequestLog: WorkerObserver {
 
   private func write(_ results: [CancelResult], at now: Timestamp) {
     for result in results {
-      logger.info(Self.message, metadata: Self.metadata(of: result, publishedAt: now))
+      logger.log(
+        level: Self.level(of: result), Self.message, metadata: Self.metadata(of: result, publishedAt: now))
     }
     backlog.wrappingSubtract(results.count, ordering: .relaxed)
     tellLeftOut()
@@ -60,6 +64,13 @@ public final class RequestLog: WorkerObserver {
       logger.warning(
         "lines of answered requests left out: they came faster than they could be written",
         metadata: [LogKey.count: .stringConvertible(missing)])
+    }
+  }
+
+  private static func level(of result: CancelResult) -> Logger.Level {
+    switch result.outcome {
+    case .accepted, .rejected: .info
+    case .expired, .failed, .invalid: .warning
     }
   }
 
@@ -82,6 +93,12 @@ public final class RequestLog: WorkerObserver {
     if !result.requestIDs.isEmpty {
       let ids = result.requestIDs.suffix(8).map { $0.uuidString.lowercased() }
       metadata[LogKey.requestIDs] = .string(ids.joined(separator: " "))
+    }
+    if let problem = result.problem {
+      if let type = problem.type { metadata[LogKey.problem] = .string(BoundedText.of(type, limit: 200)) }
+      if let detail = problem.detail ?? problem.title {
+        metadata[LogKey.problemDetail] = .string(BoundedText.of(detail, limit: 500))
+      }
     }
     if let context = W3CTraceContext(headers: result.echoedHeaders) {
       metadata[LogKey.traceID] = .string(context.traceID)
@@ -129,6 +146,14 @@ public enum LogKey {
   public static let problemDetail = "problem_detail"
   /// The digest of a user key, as metrics and the live page show it.
   public static let userKey = "key"
+  /// The accounts that use a user key.
+  public static let accounts = "accounts"
+  /// Why something changed.
+  public static let reason = "reason"
+  /// How long something took or lasted, in seconds.
+  public static let seconds = "seconds"
+  /// Partitions' numbers, separated by commas.
+  public static let partitions = "partitions"
   /// A topic's name.
   public static let topic = "topic"
   /// How many lines were left out.

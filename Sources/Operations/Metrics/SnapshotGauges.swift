@@ -58,17 +58,31 @@ public final class SnapshotGauges: Sendable {
     let keys = snapshot.keys
     var values = [
       Value("calls_in_flight", Double(snapshot.callsInFlight)),
-      Value("oldest_unanswered_request_age_seconds", snapshot.oldestUnansweredAge.seconds),
       Value("quota_exhausted_keys", Double(keys.count { $0.isExhausted(at: snapshot.takenAt) })),
       Value("api_out", snapshot.apiOutSince == nil ? 0 : 1),
       Value("ledger_remembered_orders", Double(snapshot.rememberedOrders)),
-      Value("ledger_open_orders", Double(snapshot.openOrders)),
       Value("ready", snapshot.isReady ? 1 : 0),
+      Value("backlog_stale", snapshot.isBacklogStale ? 1 : 0),
+      Value("broker_unreachable", snapshot.brokerUnreachableSince == nil ? 0 : 1),
+      Value("kill_switch_last_call_seconds", snapshot.killSwitchesSentIn?.seconds ?? 0),
       Value("build_info", 1, [("version", snapshot.version)]),
     ]
+    // What can't be known has no series: a 0 would say that nothing waits.
+    if snapshot.backlog != .unknown {
+      values.append(Value("ledger_open_orders", Double(snapshot.openOrders)))
+      values.append(Value("oldest_unanswered_request_age_seconds", snapshot.oldestUnansweredAge.seconds))
+      let unpublished = snapshot.unpublishedSince.map { max(snapshot.takenAt - $0, .zero).seconds }
+      values.append(Value("unpublished_result_age_seconds", unpublished ?? 0))
+    }
     for priority in Priority.allCases {
+      let label = [("priority", priority.name)]
+      values.append(Value("quota_blocked_keys", Double(keys.count { $0.isBlocked(priority) }), label))
+      guard snapshot.backlog != .unknown else { continue }
+      values.append(Value("pending_requests", Double(snapshot.pending[priority] ?? 0), label))
+      values.append(Value("waiting_orders", Double(snapshot.waitingOrders(priority)), label))
       values.append(
-        Value("pending_requests", Double(snapshot.pending[priority] ?? 0), [("priority", priority.name)]))
+        Value("oldest_open_request_age_seconds", snapshot.oldestOpenAge(priority)?.seconds ?? 0, label))
+      values.append(Value("unexplained_wait_seconds", snapshot.unexplainedWait[priority]?.seconds ?? 0, label))
     }
     for breaker in KeySnapshot.Breaker.allCases {
       values.append(
@@ -86,6 +100,10 @@ public final class SnapshotGauges: Sendable {
       if let free = key.freeCalls { values.append(Value("quota_free_calls", Double(free), labels)) }
       values.append(
         Value("quota_next_free_call_seconds", key.wait(at: snapshot.takenAt).seconds, labels))
+      for priority in Priority.allCases {
+        guard let wait = key.wait(priority, at: snapshot.takenAt) else { continue }
+        values.append(Value("quota_next_call_seconds", wait.seconds, labels + [("priority", priority.name)]))
+      }
     }
     return values
   }

@@ -54,6 +54,34 @@ public enum WorkerMetricCatalogue {
       "cancel_worker_quota_next_free_call_seconds", "Time until a user key may make its next call; 0 for now.",
       kind: .gauge, unit: "seconds"),
     .init("cancel_worker_quota_exhausted_keys", "User keys that may make no call now.", kind: .gauge),
+    .init(
+      "cancel_worker_quota_next_call_seconds",
+      "Time until a user key may make its next call of a priority; 0 for now, absent while only an answer can tell.",
+      kind: .gauge, unit: "seconds"),
+    .init(
+      "cancel_worker_quota_blocked_keys",
+      "User keys for which orders of a priority wait because the quota, or the part kept for kill-switches, is used up.",
+      kind: .gauge),
+    .init(
+      "cancel_worker_oldest_open_request_age_seconds", "Age of the oldest open request of a priority; 0 for none.",
+      kind: .gauge, unit: "seconds"),
+    .init(
+      "cancel_worker_unexplained_wait_seconds",
+      "Longest that an open request of a priority has waited for something else than its key's quota.", kind: .gauge,
+      unit: "seconds"),
+    .init(
+      "cancel_worker_unpublished_result_age_seconds",
+      "How long the oldest answer has waited for its publication; 0 for none.", kind: .gauge, unit: "seconds"),
+    .init("cancel_worker_waiting_orders", "Orders that wait for a call, by priority.", kind: .gauge),
+    .init(
+      "cancel_worker_kill_switch_last_call_seconds",
+      "Time until the last of the kill-switches that wait can be expected to be sent; 0 where none waits.",
+      kind: .gauge,
+      unit: "seconds"),
+    .init(
+      "cancel_worker_backlog_stale",
+      "1 while the figures of open requests are those of before the partitions were lost.", kind: .gauge),
+    .init("cancel_worker_broker_unreachable", "1 while no broker answers.", kind: .gauge),
     .init("cancel_worker_breakers", "User keys by the state of their breaker.", kind: .gauge),
     .init("cancel_worker_api_out", "1 while calls are held back because the API fails.", kind: .gauge),
     .init(
@@ -132,9 +160,10 @@ public struct MetricDescription: Sendable {
 }
 
 extension MetricDescription {
-  /// From 0.5 ms, a call that stays within a machine room, to the ten minutes that a routine request may wait.
+  /// From 0.5 ms, a call that stays within a machine room, to the hours that a drain of thousands of orders takes.
   public static let latencyBuckets: [Double] = [
-    0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600,
+    0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600, 1200, 1800,
+    3600, 7200, 14_400,
   ]
 
   /// How many records or attempts.

@@ -15,6 +15,7 @@ public struct OperatorSurface: Sendable {
   private let feed = LiveFeed()
   private let worker = WatchedWorker()
   private let initial: WorkerSnapshot
+  private let connections: AdminSources.Connections
   private let environments: AccountEnvironments
 
   /// The surface of a worker that is still to be made.
@@ -29,10 +30,16 @@ public struct OperatorSurface: Sendable {
     environments = AccountEnvironments(setup.accounts)
     requestLog = RequestLog(logger: logger)
     let now = SteadyClock().now
-    initial = WorkerSnapshot(
+    var initial = WorkerSnapshot(
       takenAt: now, startedAt: now, version: setup.version, instance: setup.instanceID, state: .starting)
+    initial.backlog = .unknown
+    initial.notReady = [.init(Readiness.Missing.broker.rawValue, Readiness.Missing.broker.sentence)]
+    self.initial = initial
+    connections = AdminSources.Connections(
+      api: (try? setup.api.validated()).map { "\($0.host):\($0.port)" } ?? setup.api.baseURL,
+      brokers: configuration.kafka.bootstrapServers, consumerGroup: setup.groupID)
     var observers: [any WorkerObserver] = [
-      WorkerMetrics(factory: registry, environments: environments), feed, requestLog,
+      WorkerMetrics(factory: registry, environments: environments), feed, requestLog, StateLog(logger: logger),
     ]
     if let endpoint = try? setup.api.validated(),
       let tracing = WorkerTracing(
@@ -78,7 +85,8 @@ public struct OperatorSurface: Sendable {
         },
         heartbeat: { [worker] in await worker.get()?.heartbeat() ?? true },
         registry: registry,
-        feed: feed),
+        feed: feed,
+        connections: connections),
       logger: logger,
       onListening: { _ in onListening() })
   }

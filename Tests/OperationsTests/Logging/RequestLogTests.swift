@@ -39,6 +39,18 @@ import Testing
       ])
   }
 
+  @Test func whatFailedIsAWarningWithItsProblem() async {
+    var failed = Sample.result(1, outcome: .failed)
+    failed.problem = Problem(.credentialRefused, detail: "the API refuses the credential")
+    // At `warning` the lines of what went well are left out, and no other.
+    let log = RequestLog(logger: logger(.warning))
+    log.published([Sample.result(2), failed, Sample.result(3, outcome: .expired)], refused: [], at: Sample.start)
+    await log.flush()
+    #expect(lines.entries.map(\.level) == [.warning, .warning])
+    #expect(lines.entries.first?.facts[LogKey.problem] == "urn:cancel-worker:problem:credential-refused")
+    #expect(lines.entries.first?.facts[LogKey.problemDetail] == "the API refuses the credential")
+  }
+
   @Test func aSharedAnswerHasNoStagesOfItsOwn() {
     let metadata = RequestLog.metadata(
       of: Sample.result(1, deduplicated: true), publishedAt: Sample.start)

@@ -1,4 +1,6 @@
 import CancelContract
+import CancelCore
+import CancelService
 import Testing
 
 @testable import Operations
@@ -51,6 +53,66 @@ import Testing
     gauges.set(from: snapshot)
     #expect(registry.sample("cancel_worker_quota_free_calls{key=\"aaaa0000\"}") == nil)
     #expect(registry.sample("cancel_worker_quota_free_calls{key=\"cccc0000\"}") == 19)
+  }
+
+  @Test func whatHoldsEachPriorityBack() {
+    var snapshot = Sample.snapshot()
+    var key = Sample.key("aaaa0000", free: 5, waiting: 45)
+    key.waitingByPriority = [.routine: 45]
+    key.heldPriorities = [.routine]
+    key.nextCallAt = [.routine: snapshot.takenAt + .seconds(12)]
+    var urgent = Sample.key("bbbb0000", free: 0, waiting: 30)
+    urgent.waitingByPriority = [.killSwitch: 30]
+    urgent.heldPriorities = [.routine, .killSwitch]
+    urgent.killSwitchesSentAt = snapshot.takenAt + .seconds(115)
+    snapshot.keys = [key, urgent]
+    snapshot.oldestOpen = [.routine: Sample.start]
+    snapshot.unexplainedWait = [.killSwitch: .seconds(4)]
+    SnapshotGauges(factory: registry).set(from: snapshot)
+    for (series, value) in [
+      ("quota_blocked_keys{priority=\"routine\"}", 1.0), ("quota_blocked_keys{priority=\"killSwitch\"}", 1),
+      ("waiting_orders{priority=\"routine\"}", 45), ("waiting_orders{priority=\"killSwitch\"}", 30),
+      ("quota_next_call_seconds{key=\"aaaa0000\",priority=\"routine\"}", 12),
+      ("quota_next_call_seconds{key=\"aaaa0000\",priority=\"killSwitch\"}", 0),
+      ("oldest_open_request_age_seconds{priority=\"routine\"}", 90),
+      ("unexplained_wait_seconds{priority=\"killSwitch\"}", 4), ("kill_switch_last_call_seconds", 115),
+    ] { #expect(registry.sample("cancel_worker_\(series)") == value, "\(series)") }
+    #expect(registry.sample("cancel_worker_quota_next_call_seconds{key=\"bbbb0000\",priority=\"routine\"}") == nil)
+  }
+
+  @Test func whatIsLostIsToldAsItWasAndGrowsOlder() {
+    var snapshot = Sample.snapshot(.unassigned)
+    var open = EngineGauges()
+    open.pending = [.routine: 0, .killSwitch: 21]
+    open.oldestProducedAt = Sample.start
+    open.oldestOpen = [.killSwitch: Sample.start]
+    open.unexplainedWait = [.killSwitch: .seconds(3), .routine: .zero]
+    snapshot.setBacklog(open, .lastKnown(at: Sample.start + .seconds(50)))
+    snapshot.brokerUnreachableSince = Sample.start + .seconds(35)
+    SnapshotGauges(factory: registry).set(from: snapshot)
+    #expect(registry.sample("cancel_worker_pending_requests{priority=\"killSwitch\"}") == 21)
+    #expect(registry.sample("cancel_worker_oldest_unanswered_request_age_seconds") == 90)
+    #expect(registry.sample("cancel_worker_unexplained_wait_seconds{priority=\"killSwitch\"}") == 43)
+    #expect(registry.sample("cancel_worker_unexplained_wait_seconds{priority=\"routine\"}") == 0)
+    #expect(registry.sample("cancel_worker_backlog_stale") == 1)
+    #expect(registry.sample("cancel_worker_broker_unreachable") == 1)
+    let status = String(decoding: StatusDocument(snapshot, totals: .init(), maxKeys: 10).json, as: UTF8.self)
+    for part in [
+      #""backlog":"lastKnown""#, #""backlogAgeSeconds":40"#, #""brokerUnreachableForSeconds":55"#, #""killSwitch":21"#,
+      #""state":"unassigned""#,
+    ] { #expect(status.contains(part), "\(part) is not in \(status)") }
+  }
+
+  @Test func whatIsNotKnownHasNoFigure() {
+    var snapshot = Sample.snapshot(.restoring)
+    snapshot.backlog = .unknown
+    SnapshotGauges(factory: registry).set(from: snapshot)
+    let text = registry.exposition(.text)
+    for name in ["pending_requests", "oldest_unanswered_request_age_seconds", "unexplained_wait_seconds"] {
+      #expect(!text.contains("\ncancel_worker_\(name)"))
+    }
+    let status = String(decoding: StatusDocument(snapshot, totals: .init(), maxKeys: 10).json, as: UTF8.self)
+    #expect(status.contains(#""backlog":"unknown""#) && !status.contains("\"pending\""))
   }
 
   @Test func keysAreBoundedByNeed() {

@@ -1,0 +1,109 @@
+import CancelContract
+import CancelCore
+import CancelService
+import Logging
+
+/// One line for each change of the worker's state: at warning or error when something begins to be wrong, with its reason,
+/// and at info when it is over, with how long it took.
+public struct StateLog: WorkerObserver {
+  private let logger: Logger
+  private let clock = SteadyClock()
+
+  /// A log to `logger`.
+  public init(logger: Logger) {
+    self.logger = logger
+  }
+
+  /// Writes what began or ended.
+  public func changed(_ change: WorkerChange) {
+    switch change {
+    case .engine(let change, let key): changed(change, Self.metadata(of: key))
+    case .brokerUnreachable(_, let reason):
+      logger.error(
+        "no broker can be reached; requests wait, results are not published",
+        metadata: [LogKey.reason: .string(BoundedText.of(reason, limit: 500))])
+    case .brokerReachable(let duration):
+      logger.info("a broker answers again", metadata: [LogKey.seconds: seconds(duration)])
+    }
+  }
+
+  private func changed(_ change: EngineChange, _ key: Logger.Metadata) {
+    switch change {
+    case .credentialRefused(_, let status, let detail):
+      logger.error(
+        "the API refuses a user key; its requests are not sent until a probe passes",
+        metadata: key.adding(reason(status, detail)))
+    case .credentialWorks(_, let since):
+      logger.info("a refused user key works again", metadata: key.adding([LogKey.seconds: seconds(since: since)]))
+    case .keyOut(_, let status, let detail):
+      logger.warning(
+        "calls of a user key fail; they are held back and probed", metadata: key.adding(reason(status, detail)))
+    case .keyBack(_, let since):
+      logger.info("calls of a user key succeed again", metadata: key.adding([LogKey.seconds: seconds(since: since)]))
+    case .apiOut(let status, let detail):
+      logger.error("the API fails; all calls are held back and probed", metadata: reason(status, detail))
+    case .apiBack(let since):
+      logger.info("the API answers again", metadata: [LogKey.seconds: seconds(since: since)])
+    case .throttled(_, let until):
+      let wait = max(until - clock.now, .zero)
+      logger.warning(
+        "the API answers 429 within the worker's own quota: others use the user key, or its limit is lower",
+        metadata: key.adding(["wait_seconds": seconds(wait)]))
+    case .throttlingOver:
+      logger.info("the API takes calls of a throttled user key again", metadata: key)
+    }
+  }
+
+  /// Writes which partitions the group assigned.
+  public func assigned(_ partitions: [Int32]) {
+    logger.info("partitions assigned; their ledgers are read", metadata: [LogKey.partitions: list(partitions)])
+  }
+
+  /// Writes how long the ledger took.
+  public func restored(_ partitions: [Int32], records: Int, after duration: Duration) {
+    guard !partitions.isEmpty else { return }
+    logger.info(
+      "ledgers read; requests are taken",
+      metadata: [
+        LogKey.partitions: list(partitions), "records": .stringConvertible(records), LogKey.seconds: seconds(duration),
+      ])
+  }
+
+  /// Writes which partitions are gone.
+  public func gaveUp(_ partitions: [Int32], lost: Bool) {
+    guard lost else {
+      return logger.info("partitions given up", metadata: [LogKey.partitions: list(partitions)])
+    }
+    logger.warning(
+      "partitions lost: the group put this worker out, or the broker could not be reached for its session time-out",
+      metadata: [LogKey.partitions: list(partitions)])
+  }
+
+  private static func metadata(of key: WorkerChange.Key?) -> Logger.Metadata {
+    guard let key else { return [:] }
+    let names = key.accounts.prefix(5).map { BoundedText.of($0.description) }.joined(separator: ", ")
+    let more = key.accounts.count > 5 ? " and \(key.accounts.count - 5) more" : ""
+    return [LogKey.userKey: .string(key.digest), LogKey.accounts: .string(names + more)]
+  }
+
+  private func reason(_ status: Int?, _ detail: String?) -> Logger.Metadata {
+    var metadata: Logger.Metadata = [:]
+    if let status { metadata[LogKey.httpStatus] = .stringConvertible(status) }
+    if let detail { metadata[LogKey.reason] = .string(BoundedText.of(detail, limit: 500)) }
+    return metadata
+  }
+
+  private func seconds(since: Timestamp) -> Logger.MetadataValue { seconds(clock.now - since) }
+
+  private func seconds(_ duration: Duration) -> Logger.MetadataValue {
+    .stringConvertible(max(duration, .zero).secondsRounded)
+  }
+
+  private func list(_ partitions: [Int32]) -> Logger.MetadataValue {
+    .string(partitions.sorted().map(String.init).joined(separator: ","))
+  }
+}
+
+extension Logger.Metadata {
+  fileprivate func adding(_ other: Logger.Metadata) -> Logger.Metadata { merging(other) { _, other in other } }
+}
