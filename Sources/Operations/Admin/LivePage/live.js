@@ -29,6 +29,7 @@ function small(parent, text, className) {
   made.className = className;
   made.textContent = text;
   parent.append(made);
+  return made;
 }
 
 let isPaused = false;
@@ -53,23 +54,67 @@ function rates(totals) {
   put("result-rate", rate("results"));
 }
 
-function judge(status) {
-  const waiting = status.pending.routine + status.pending.killSwitch;
-  const reasons = status.notReady.map(reason => reason.detail);
+const stateWords = {
+  starting: "Starting", restoring: "Reading the ledger", running: "Not ready", stopping: "Stopping",
+  unassigned: "No partitions", failed: "Failed",
+};
+const plural = (number, one, many) => count(number) + " " + (number === 1 ? one : many);
+const keyName = key => (key.accounts.join(", ") || "unnamed") + (key.moreAccounts ? " and " + key.moreAccounts + " more" : "");
+const clock = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit", second: "2-digit" });
+const clockAfter = seconds => clock.format(new Date(Date.now() + seconds * 1000));
+
+// What an operator has to know, the worst first.
+function reasonsOf(status) {
+  const reasons = [];
+  if (status.brokerUnreachableForSeconds != null)
+    reasons.push("No broker answers, for " + span(status.brokerUnreachableForSeconds) + " now. Requests wait; results are not published.");
+  for (const reason of status.notReady)
+    if (reason.code !== "broker-unreachable" || status.brokerUnreachableForSeconds == null) reasons.push(reason.detail[0].toUpperCase() + reason.detail.slice(1) + ".");
+  if (status.backlog === "lastKnown")
+    reasons.push("The figures of open requests are of " + clockAfter(-status.backlogAgeSeconds) + ", before the partitions were lost.");
+  if (status.backlog === "unknown") reasons.push("What is open is not known before the ledger is read.");
   if (status.apiOutForSeconds != null)
-    reasons.push("The API fails: calls are held back, for " + span(status.apiOutForSeconds) + " now.");
-  if (status.refusedKeys > 0)
-    reasons.push(status.refusedKeys + " of " + status.keyCount + " user keys: the API refuses the credential.");
+    reasons.push("The API fails: calls are held back and probed, for " + span(status.apiOutForSeconds) + " now.");
+  const refused = status.keys.filter(key => key.breaker !== "closed");
+  if (refused.length > 0)
+    reasons.push("The API refuses the credential of " + refused.slice(0, 3).map(key => keyName(key) + " (" + key.environment + ", key " + key.key + ")").join("; ")
+      + (status.refusedKeys > 3 ? "; and " + plural(status.refusedKeys - 3, "more key", "more keys") : "") + ".");
+  if (status.blockedKeys.killSwitch > 0)
+    reasons.push(plural(status.waitingOrders.killSwitch, "kill-switch order waits", "kill-switch orders wait") + " for the quota of "
+      + plural(status.blockedKeys.killSwitch, "key", "keys") + ending(status) + ".");
+  if (status.blockedKeys.routine > 0) reasons.push(routineReason(status));
+  const unexplained = Math.max(...Object.values(status.unexplainedWaitSeconds || { none: 0 }));
+  if (unexplained > 30 && status.apiOutForSeconds == null && refused.length === 0)
+    reasons.push("A request has waited " + span(unexplained) + " for something else than quota.");
+  return reasons;
+}
+
+const ending = status => status.killSwitchesSentInSeconds == null ? ""
+  : "; the last call is expected in " + span(status.killSwitchesSentInSeconds) + ", at " + clockAfter(status.killSwitchesSentInSeconds);
+
+function routineReason(status) {
+  const blocked = status.keys.filter(key => key.routineBlocked);
+  const waits = blocked.map(key => key.nextRoutineSeconds).filter(seconds => seconds != null);
+  const kept = blocked.filter(key => key.keptForKillSwitch > 0 && key.freeCalls > 0);
+  return plural(status.waitingOrders.routine, "routine order waits", "routine orders wait") + " for the quota of " + plural(status.blockedKeys.routine, "key", "keys")
+    + (kept.length > 0 ? "; " + kept[0].keptForKillSwitch + " calls are kept for kill-switches" : "")
+    + (waits.length > 0 ? "; next routine call in " + span(Math.min(...waits)) : "") + ".";
+}
+
+function judge(status) {
+  const reasons = reasonsOf(status);
+  const unexplained = status.unexplainedWaitSeconds || { routine: 0, killSwitch: 0 };
+  const open = status.pending ? status.pending.routine + status.pending.killSwitch : null;
   let level = "good", words = "Cancels are getting through";
-  if (!status.ready) { level = "bad"; words = "Not ready (" + status.state + ")"; }
+  if (status.brokerUnreachableForSeconds != null) { level = "bad"; words = "No broker can be reached"; }
+  else if (!status.ready) { level = "bad"; words = stateWords[status.state] || status.state; }
   else if (status.apiOutForSeconds != null) { level = "bad"; words = "The API is out"; }
   else if (status.refusedKeys > 0) { level = "bad"; words = "Some accounts can't cancel"; }
-  else if (status.pending.killSwitch > 0 && status.oldestUnansweredSeconds > 10) { level = "warn"; words = "Kill-switches are waiting"; }
-  else if (status.oldestUnansweredSeconds > 60) { level = "warn"; words = "Requests wait long"; }
+  else if (unexplained.killSwitch > 10 || unexplained.routine > 30) { level = "bad"; words = "Cancels are not getting through"; }
+  else if (status.blockedKeys.killSwitch > 0) { level = "warn"; words = "Kill-switches wait for quota"; }
+  else if (status.blockedKeys.routine > 0) { level = "warn"; words = "Routine cancels wait for quota"; }
   else if (status.state === "stopping") { level = "warn"; words = "Stopping"; }
-  else if (waiting === 0) { words = "Ready, nothing waits"; }
-  if (level === "warn" && status.exhaustedKeys > 0)
-    reasons.push(status.exhaustedKeys + " of " + status.keyCount + " user keys have no call left in their window.");
+  else if (open === 0) { words = "Ready, nothing waits"; }
   return { level, words, reasons };
 }
 
@@ -81,7 +126,7 @@ function announce(text) {
   put("announcement", text);
 }
 
-const marks = { good: "✓ ", warn: "! ", bad: "✕ ", unknown: "… " };
+const marks = { good: "✓ ", warn: "! ", bad: "✕ ", unknown: "" };
 function banner(level, words, reasons) {
   byId("banner").className = "banner " + level;
   put("headline", marks[level] + words);
@@ -92,15 +137,20 @@ function banner(level, words, reasons) {
     list.replaceChildren(...reasons.map(reason => Object.assign(document.createElement("li"), { textContent: reason })));
     list.hidden = reasons.length === 0;
   }
-  announce(words + ". " + reasons.map(reason => reason.replace(/, for .* now\./, ".")).join(" "));
+  announce(words + ". " + reasons.map(reason => reason.replace(/, for .* now\./, ".").replace(/; (next|the last).*$/, ".")).join(" "));
 }
 
 function showKeys(status) {
-  const rows = status.keys.map(key => {
+  const wanted = byId("search").value.trim().toLowerCase();
+  const shown = status.keys.filter(key => !wanted
+    || key.key.toLowerCase().includes(wanted) || key.accounts.some(name => name.toLowerCase().includes(wanted)));
+  const rows = shown.map(key => {
     const row = document.createElement("tr");
-    const name = cell(row, key.accounts.join(", ") || key.key, "th");
+    const name = cell(row, keyName(key), "th");
     name.scope = "row";
-    small(name, key.environment + " · " + key.key + (key.moreAccounts ? " · and " + key.moreAccounts + " more" : ""), "sub");
+    const where = small(name, "", "sub");
+    small(where, key.environment === "real" ? "REAL" : key.environment, key.environment === "real" ? "mark bad" : "");
+    where.append(" · " + key.key);
     const quota = cell(row, null);
     if (key.limit == null) quota.textContent = "no limit";
     else {
@@ -108,14 +158,22 @@ function showKeys(status) {
       meter.max = key.limit; meter.value = key.freeCalls; meter.low = key.limit / 4; meter.optimum = key.limit;
       meter.setAttribute("aria-hidden", "true");
       quota.append(key.freeCalls + " of " + key.limit, meter);
+      if (key.keptForKillSwitch > 0 && key.freeCalls > 0 && key.routineBlocked)
+        small(quota, "kept for kill-switches: " + Math.min(key.freeCalls, key.keptForKillSwitch), "sub");
     }
     if (key.blockedSeconds != null) small(quota, "API says wait " + span(key.blockedSeconds), "sub");
-    else if (key.nextFreeCallSeconds > 0) small(quota, "next in " + span(key.nextFreeCallSeconds), "sub");
-    const waiting = cell(row, count(key.waiting), "td", "number");
-    if (key.inFlight) small(waiting, key.inFlight + " in flight", "sub");
+    const urgent = cell(row, count(key.waitingKillSwitch), "td", "number");
+    if (key.killSwitchBlocked && key.nextKillSwitchSeconds > 0) small(urgent, "next in " + span(key.nextKillSwitchSeconds), "sub");
+    if (key.killSwitchBlocked && key.killSwitchesSentInSeconds != null) small(urgent, "all sent in " + span(key.killSwitchesSentInSeconds), "sub");
+    const routine = cell(row, count(key.waitingRoutine), "td", "number");
+    if (key.routineBlocked && key.nextRoutineSeconds > 0) small(routine, "next in " + span(key.nextRoutineSeconds), "sub");
+    if (key.inFlight) small(routine, key.inFlight + " in flight", "sub");
     const breaker = cell(row, null);
-    if (key.breaker === "closed") small(breaker, "✓ works", "mark good");
-    else {
+    if (key.breaker === "closed" && key.outForSeconds == null) small(breaker, "✓ works", "mark good");
+    else if (key.breaker === "closed") {
+      small(breaker, "! calls fail", "mark warn");
+      small(breaker, "for " + span(key.outForSeconds), "sub");
+    } else {
       small(breaker, key.breaker === "open" ? "✕ refused" : "! probing", "mark " + (key.breaker === "open" ? "bad" : "warn"));
       if (key.refusedForSeconds != null) small(breaker, "for " + span(key.refusedForSeconds), "sub");
     }
@@ -123,13 +181,33 @@ function showKeys(status) {
   });
   if (rows.length === 0) {
     const row = document.createElement("tr");
-    cell(row, "No account is configured.").colSpan = 4;
+    cell(row, wanted ? "No account or key that is listed matches." : "No account is configured.").colSpan = 5;
     rows.push(row);
   }
   byId("keys").replaceChildren(...rows);
   byId("more-keys").hidden = rows.length <= 6;
   const hidden = status.keyCount - status.keys.length;
-  put("keys-caption", "Quota and breaker of each user key, those that need a look first" + (hidden > 0 ? "; " + count(hidden) + " more are not shown" : ""));
+  put("keys-caption", "Quota, waiting orders and credential of each user key; those that need attention come first"
+    + (hidden > 0 ? "; " + plural(hidden, "more key is", "more keys are") + " not listed here: see /status" : ""));
+}
+
+let lastStatus = null;
+byId("search").addEventListener("input", () => { if (lastStatus) showKeys(lastStatus); });
+
+function showConnections(status) {
+  const environments = status.environments;
+  const chip = byId("environment");
+  chip.hidden = environments.length === 0;
+  const isReal = environments.includes("real");
+  const words = isReal ? (environments.length > 1 ? "REAL MONEY and demo" : "REAL MONEY") : "Demo";
+  put("environment", words);
+  chip.className = "chip " + (isReal ? "real" : "demo");
+  const title = (isReal ? "REAL · " : "demo · ") + status.instance + " · cancel-worker";
+  if (document.title !== title) document.title = title;
+  if (!status.connections) return;
+  put("api", status.connections.api);
+  put("brokers", status.connections.brokers);
+  put("group", status.connections.group);
 }
 
 function showStatus(status) {
@@ -139,11 +217,23 @@ function showStatus(status) {
   put("uptime", span(status.uptimeSeconds));
   const { level, words, reasons } = judge(status);
   banner(level, words, reasons);
-  put("oldest", status.oldestUnansweredSeconds == null ? "none" : span(status.oldestUnansweredSeconds));
-  byId("oldest-tile").className = status.oldestUnansweredSeconds > 60 ? "warn" : "";
-  byId("urgent-tile").className = status.pending.killSwitch > 0 ? "warn" : "";
-  put("urgent", count(status.pending.killSwitch));
-  put("routine", count(status.pending.routine));
+  lastStatus = status;
+  showConnections(status);
+  const isKnown = status.pending != null;
+  put("oldest", !isKnown ? "unknown" : status.oldestUnansweredSeconds == null ? "none" : span(status.oldestUnansweredSeconds));
+  byId("oldest-tile").className = level !== "good" && status.oldestUnansweredSeconds > 60 ? "warn" : "";
+  byId("urgent-tile").className = isKnown && status.pending.killSwitch > 0 ? "warn" : "";
+  put("urgent", isKnown ? count(status.pending.killSwitch) : "unknown");
+  put("routine", isKnown ? count(status.pending.routine) : "unknown");
+  byId("routine-tile").className = status.blockedKeys.routine > 0 ? "warn" : "";
+  const isLate = status.backlog === "lastKnown" ? "as of " + clockAfter(-status.backlogAgeSeconds) : "";
+  const end = isLate || (status.killSwitchesSentInSeconds == null || !status.blockedKeys.killSwitch ? "" : "all sent by " + clockAfter(status.killSwitchesSentInSeconds));
+  byId("urgent-end").hidden = !end;
+  put("urgent-end", end);
+  const waits = status.keys.filter(key => key.routineBlocked && key.nextRoutineSeconds != null).map(key => key.nextRoutineSeconds);
+  const next = isLate || (waits.length > 0 ? "next call in " + span(Math.min(...waits)) : "");
+  byId("routine-next").hidden = !next;
+  put("routine-next", next);
   put("flight", count(status.callsInFlight));
   const lags = Object.values(status.lag);
   put("lag", lags.length ? count(lags.reduce((sum, lag) => sum + lag, 0)) : "–");
@@ -153,12 +243,14 @@ function showStatus(status) {
     + (outcomes.length ? " (" + outcomes.map(pair => count(pair[1]) + " " + pair[0]).join(", ") + ")" : "")
     + ", " + count(status.totals.duplicates) + " of them duplicates.");
   put("partitions", status.partitions.length ? status.partitions.join(", ") : "none");
-  put("orders", count(status.openOrders) + " orders open, " + count(status.rememberedOrders) + " remembered");
+  put("orders", (isKnown ? count(status.openOrders) : "an unknown number of") + " orders open, " + count(status.rememberedOrders) + " remembered");
   if (!isPaused) showKeys(status);
 }
 
 const outcomeMarks = { accepted: ["✓", "good"], rejected: ["✕", "bad"], expired: ["!", "warn"], failed: ["✕", "bad"], invalid: ["?", "warn"] };
-const clock = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit", second: "2-digit" });
+const zone = Intl.DateTimeFormat("en-GB", { timeZoneName: "short" }).formatToParts(new Date()).find(part => part.type === "timeZoneName");
+const zoneName = Intl.DateTimeFormat().resolvedOptions().timeZone;
+put("zone", zone ? zone.value + (zoneName && zoneName !== zone.value ? " (" + zoneName + ")" : "") : "local time");
 let isEmpty = true;
 function showResults(news) {
   if (isPaused) return;
@@ -176,6 +268,7 @@ function showResults(news) {
     if (line.httpStatus && line.outcome !== "accepted") notes.push("status " + line.httpStatus);
     if (line.deduplicated) notes.push("duplicate");
     if (notes.length) small(outcome, notes.join(", "), "sub");
+    if (line.reason && line.outcome !== "accepted") small(outcome, line.reason, "sub");
     cell(row, line.account || "–", "td", "wide");
     cell(row, count(line.attempts), "td", "wide number");
     cell(row, span(line.totalSeconds), "td", "number");
@@ -183,7 +276,7 @@ function showResults(news) {
   });
   if (news.more > 0) {
     const row = document.createElement("tr");
-    cell(row, "… and " + count(news.more) + " more", "td", "quiet").colSpan = 6;
+    cell(row, "and " + count(news.more) + " more", "td", "quiet").colSpan = 6;
     rows.unshift(row);
   }
   if (isEmpty) { body.replaceChildren(); isEmpty = false; }
