@@ -103,9 +103,10 @@ for page in pages:
         if name.split(".")[0] in sections and name not in read and not name.endswith((".md", ".yaml", ".sh")):
             faults.append(f"{page} speaks of {name}, which is no key")
 
-# What to watch first: the age of the oldest request without an answer.
-if not any("cancel_worker_oldest_unanswered" in rule["expr"] for rule in rules):
-    faults.append("no alert watches the oldest unanswered request")
+# What to watch first: requests that wait for something else than quota, and answers that are not published.
+for name in ["cancel_worker_unexplained_wait_seconds", "cancel_worker_unpublished_result_age_seconds"]:
+    if not any(name in rule["expr"] and rule["labels"]["severity"] == "critical" for rule in rules):
+        faults.append(f"no critical alert watches {name}")
 
 print("\n".join(faults) or f"{len(expressions)} expressions, {len(rules)} rules")
 sys.exit(1 if faults else 0)
