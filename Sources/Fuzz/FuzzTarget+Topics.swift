@@ -108,7 +108,7 @@ extension FuzzTarget {
   private static func objection(to received: ReceivedRequest, of record: RequestRecord) -> String? {
     if received.request.cancelID.isEmpty { return "the request has no id" }
     if received.echoedHeaders.count > 32 { return "too many headers are echoed" }
-    if let context = received.request.context, (try? JSONText(checking: context.utf8)) != context {
+    if let context = received.request.details.context, (try? JSONText(checking: context.utf8)) != context {
       return "the context is not JSON"
     }
     return FoundationOracle.objection(record.value ?? [])

@@ -31,6 +31,14 @@ enum RandomRequests {
       orderID: RandomValues.orderID(&random),
       account: random.maybe(RandomValues.account),
       priority: random.pick(Priority.allCases),
+      deadline: random.maybe(RandomValues.timestamp),
+      details: details(&random)
+    )
+  }
+
+  /// What requests say of themselves and results repeat.
+  static func details(_ random: inout SplitMix64) -> RequestDetails {
+    RequestDetails(
       reason: random.maybe { RandomValues.text(&$0, limit: 1024) },
       origin: random.maybe { random in
         let field = { (random: inout SplitMix64) in RandomValues.text(&random, limit: 256, controls: false) }
@@ -43,7 +51,6 @@ enum RandomRequests {
       },
       campaignID: random.maybe { RandomValues.text(&$0, limit: 256, controls: false) },
       decidedAt: random.maybe(RandomValues.timestamp),
-      deadline: random.maybe(RandomValues.timestamp),
       context: random.maybe { RandomValues.object(&$0) }
     )
   }
@@ -82,8 +89,9 @@ enum RandomRequests {
     if let account = request.account {
       members.append(("account", JSONSpelling.string(account.description, &random)))
     }
-    let texts = [("reason", request.reason), ("campaignId", request.campaignID)]
-    let times = [("decidedAt", request.decidedAt?.rfc3339), ("deadline", request.deadline?.rfc3339)]
+    let details = request.details
+    let texts = [("reason", details.reason), ("campaignId", details.campaignID)]
+    let times = [("decidedAt", details.decidedAt?.rfc3339), ("deadline", request.deadline?.rfc3339)]
     for (name, text) in texts + times {
       if let text {
         members.append((name, JSONSpelling.string(text, &random)))
@@ -91,14 +99,14 @@ enum RandomRequests {
         members.append((name, Array("null".utf8)))
       }
     }
-    if let origin = request.origin {
+    if let origin = details.origin {
       let fields = [
         ("system", origin.system), ("actor", origin.actor), ("algorithm", origin.algorithm), ("desk", origin.desk),
       ]
       let present = fields.compactMap { name, text in text.map { (name, JSONSpelling.string($0, &random)) } }
       members.append(("origin", JSONSpelling.object(present, &random)))
     }
-    if let context = request.context { members.append(("context", context.utf8)) }
+    if let context = details.context { members.append(("context", context.utf8)) }
     for _ in 0..<random.below(3) {
       members.append(("x" + RandomValues.text(&random, limit: 8), RandomValues.value(&random)))
     }
@@ -137,7 +145,7 @@ enum RandomResults {
 
   static func result(_ random: inout SplitMix64) -> CancelResult {
     CancelResult(
-      cancelID: RandomValues.text(&random, limit: 256),
+      echo: echo(RandomRequests.details(&random), &random),
       orderID: random.maybe(RandomValues.orderID),
       account: random.maybe(RandomValues.account),
       outcome: random.pick(CancelOutcome.allCases),
@@ -148,24 +156,33 @@ enum RandomResults {
       requestIDs: (0..<random.below(4)).map { _ in RandomValues.uuid(&random) },
       deduplicated: random.oneIn(2),
       duplicateOf: random.maybe { RandomValues.text(&$0, limit: 40) },
-      campaignID: random.maybe { RandomValues.text(&$0, limit: 40) },
-      context: random.maybe { RandomValues.object(&$0) },
-      source: RandomValues.source(&random),
       stages: .init(
-        decided: random.maybe(RandomValues.timestamp),
         produced: RandomValues.timestamp(&random),
         received: RandomValues.timestamp(&random),
         firstSent: random.maybe(RandomValues.timestamp),
         answered: RandomValues.timestamp(&random)
-      ),
+      )
+    )
+  }
+
+  private static func echo(_ details: RequestDetails, _ random: inout SplitMix64) -> RequestEcho {
+    RequestEcho(
+      cancelID: RandomValues.text(&random, limit: 256),
+      source: RandomValues.source(&random),
       key: RandomValues.key(&random),
-      echoedHeaders: RandomValues.echoedHeaders(&random)
+      echoedHeaders: RandomValues.echoedHeaders(&random),
+      details: details
     )
   }
 
   static func progress(_ random: inout SplitMix64) -> ProgressEvent {
-    ProgressEvent(
-      cancelID: RandomValues.text(&random, limit: 256),
+    // The record of a progress event holds no other details.
+    let details = RequestDetails(
+      campaignID: random.maybe { RandomValues.text(&$0, limit: 40) },
+      context: random.maybe { RandomValues.object(&$0) }
+    )
+    return ProgressEvent(
+      echo: echo(details, &random),
       orderID: RandomValues.orderID(&random),
       account: RandomValues.account(&random),
       reason: random.pick(ProgressEvent.Reason.allCases),
@@ -173,12 +190,7 @@ enum RandomResults {
       estimatedAt: random.maybe(RandomValues.timestamp),
       waitingSince: RandomValues.timestamp(&random),
       reportedAt: RandomValues.timestamp(&random),
-      sequence: 1 + random.below(100),
-      campaignID: random.maybe { RandomValues.text(&$0, limit: 40) },
-      context: random.maybe { RandomValues.object(&$0) },
-      source: RandomValues.source(&random),
-      key: RandomValues.key(&random),
-      echoedHeaders: RandomValues.echoedHeaders(&random)
+      sequence: 1 + random.below(100)
     )
   }
 }

@@ -19,18 +19,21 @@ enum Samples {
     orderID: order,
     account: "desk-fx-options",
     priority: .killSwitch,
+    deadline: time + .seconds(60),
+    details: details
+  )
+  private static let details = RequestDetails(
     reason: "gross exposure limit exceeded",
     origin: .init(system: "risk-engine-emea", actor: "svc-risk", algorithm: "twap", desk: "fx-options"),
     campaignID: "kill-2026-07-30-091500",
     decidedAt: time,
-    deadline: time + .seconds(60),
     context: JSONText(wellFormed: Array(#"{"strategy":"alpha-7","parent":{"id":9007199254740993}}"#.utf8))
   )
   static let accepted = result(.accepted, problem: nil, context: nil)
   static let rejected = result(
     .rejected,
     problem: Problem(.apiStatus, detail: "the API answered 404 and sent no body", status: 404),
-    context: large.context
+    context: details.context
   )
 
   static func decode(_ record: OutgoingRecord) -> ReceivedRequest? {
@@ -54,7 +57,13 @@ enum Samples {
 
   private static func result(_ outcome: CancelOutcome, problem: Problem?, context: JSONText?) -> CancelResult {
     CancelResult(
-      cancelID: large.cancelID,
+      echo: RequestEcho(
+        cancelID: large.cancelID,
+        source: source,
+        key: Array("13902598".utf8),
+        echoedHeaders: headers,
+        details: RequestDetails(campaignID: details.campaignID, decidedAt: time, context: context)
+      ),
       orderID: order,
       account: large.account,
       outcome: outcome,
@@ -63,12 +72,7 @@ enum Samples {
       httpStatus: 200,
       attempts: 1,
       requestIDs: [UUID()],
-      campaignID: large.campaignID,
-      context: context,
-      source: source,
-      stages: .init(decided: time, produced: time, received: time, firstSent: time, answered: time),
-      key: Array("13902598".utf8),
-      echoedHeaders: headers
+      stages: .init(produced: time, received: time, firstSent: time, answered: time)
     )
   }
 }

@@ -56,11 +56,15 @@ extension Golden {
     orderID: order(.max),
     account: "desk-fx",
     priority: .killSwitch,
+    deadline: time(60_000_000),
+    details: details
+  )
+
+  static let details = RequestDetails(
     reason: "limit \"gross\" hit\n– stop",
     origin: .init(system: "risk-engine", actor: "ann", algorithm: "twap", desk: "fx"),
     campaignID: "kill-2026-07-30",
     decidedAt: time(0),
-    deadline: time(60_000_000),
     context: context
   )
 }
@@ -115,7 +119,7 @@ extension Golden {
     problem: Problem? = nil
   ) -> CancelResult {
     CancelResult(
-      cancelID: "kill-2026-07-30/0001",
+      echo: echo,
       orderID: order(13_902_598),
       account: "desk-fx",
       outcome: outcome,
@@ -124,20 +128,23 @@ extension Golden {
       httpStatus: status,
       attempts: status == nil ? 0 : 1,
       requestIDs: status == nil ? [] : [requestID],
-      campaignID: "kill-2026-07-30",
-      context: context,
-      source: source,
       stages: .init(
-        decided: time(0),
         produced: time(2000),
         received: time(3250),
         firstSent: status == nil ? nil : time(3900),
         answered: time(31_007)
-      ),
-      key: key,
-      echoedHeaders: echoed
+      )
     )
   }
+
+  /// What the golden results and progress events repeat.
+  static let echo = RequestEcho(
+    cancelID: "kill-2026-07-30/0001",
+    source: source,
+    key: key,
+    echoedHeaders: echoed,
+    details: RequestDetails(campaignID: "kill-2026-07-30", decidedAt: time(0), context: context)
+  )
 
   static let requestID = UUID(
     uuid: (0x84, 0x28, 0x80, 0xA3, 0xF5, 0xA6, 0x4C, 0xFC, 0x88, 0xA8, 0x31, 0xE1, 0x42, 0xCE, 0xA7, 0x39)
@@ -145,21 +152,20 @@ extension Golden {
 
   private static var duplicate: CancelResult {
     var result = answer(.accepted, status: 200)
-    result.cancelID = "c-2"
+    result.echo.cancelID = "c-2"
     result.deduplicated = true
     result.duplicateOf = "kill-2026-07-30/0001"
-    result.source.offset = 57
+    result.echo.source.offset = 57
     return result
   }
 
   private static var invalid: CancelResult {
     CancelResult(
-      cancelID: "order-cancel.requests/3/42",
+      echo: RequestEcho(cancelID: "order-cancel.requests/3/42", source: source),
       orderID: nil,
       account: nil,
       outcome: .invalid,
       problem: Problem(.orderIDMissing, detail: "`orderId` is missing", member: "orderId"),
-      source: source,
       stages: .init(produced: time(2000), received: time(3250), answered: time(3300))
     )
   }
@@ -169,7 +175,7 @@ extension Golden {
   static let waiting = NamedProgress(
     name: "progress-quota",
     event: ProgressEvent(
-      cancelID: "kill-2026-07-30/0001",
+      echo: waitingEcho,
       orderID: order(13_902_598),
       account: "desk-fx",
       reason: .quota,
@@ -177,29 +183,30 @@ extension Golden {
       estimatedAt: time(60_000_000),
       waitingSince: time(3250),
       reportedAt: time(5_003_250),
-      sequence: 1,
-      campaignID: "kill-2026-07-30",
-      context: context,
-      source: source,
-      key: key,
-      echoedHeaders: echoed
+      sequence: 1
     )
   )
+
+  /// A progress event's record has no other details.
+  private static var waitingEcho: RequestEcho {
+    var echo = echo
+    echo.details = RequestDetails(campaignID: echo.details.campaignID, context: echo.details.context)
+    return echo
+  }
 
   static let progress = [
     waiting,
     NamedProgress(
       name: "progress-outage",
       event: ProgressEvent(
-        cancelID: "c-1",
+        echo: RequestEcho(cancelID: "c-1", source: source),
         orderID: order(7),
         account: "default",
         reason: .outage,
         place: 1,
         waitingSince: time(3250),
         reportedAt: time(9_000_000),
-        sequence: 2,
-        source: source
+        sequence: 2
       )
     ),
   ]

@@ -98,13 +98,14 @@ enum LedgerGolden {
         orderID: order(.max),
         account: "desk-fx",
         priority: .killSwitch,
-        reason: "limit \"gross\" hit\n– stop",
-        origin: .init(system: "risk-engine", actor: "ann", algorithm: "twap", desk: "fx"),
-        campaignID: "kill-2026-07-30",
-        decidedAt: time(0),
         deadline: time(60_000_000),
-        context: JSONText(wellFormed: Array(#"{ "legs": [1.50, {"n":9007199254740993}] }"#.utf8))
-      ),
+        details: RequestDetails(
+          reason: "limit \"gross\" hit\n– stop",
+          origin: .init(system: "risk-engine", actor: "ann", algorithm: "twap", desk: "fx"),
+          campaignID: "kill-2026-07-30",
+          decidedAt: time(0),
+          context: JSONText(wellFormed: Array(#"{ "legs": [1.50, {"n":9007199254740993}] }"#.utf8))
+        )),
       source: SourceCoordinates(topic: "order-cancel.requests", partition: 3, offset: 42),
       producedAt: time(2000),
       receivedAt: time(3250),

@@ -15,9 +15,10 @@ import Testing
     let orderID = try #require(OrderID(13_902_598))
     let now = Timestamp(milliseconds: 1_700_000_000_000)
     return ProgressEvent(
-      cancelID: cancelID, orderID: orderID, account: "default", reason: .quota, place: place,
-      estimatedAt: now + .seconds(7), waitingSince: now, reportedAt: now, sequence: 1,
-      source: SourceCoordinates(topic: "requests", partition: 0, offset: 1))
+      echo: RequestEcho(
+        cancelID: cancelID, source: SourceCoordinates(topic: "requests", partition: 0, offset: 1)),
+      orderID: orderID, account: "default", reason: .quota, place: place,
+      estimatedAt: now + .seconds(7), waitingSince: now, reportedAt: now, sequence: 1)
   }
 
   @Test func aPipeGetsALineForEachEvent() throws {

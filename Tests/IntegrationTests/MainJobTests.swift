@@ -46,7 +46,7 @@ struct MainJobTests {
     let byID = Dictionary(uniqueKeysWithValues: results.map { ($0.cancelID, $0) })
     #expect(byID["a"]?.outcome == .accepted)
     #expect(byID["a"]?.token != nil)
-    #expect(byID["a"]?.context?.description == "{\"x\":[1,2.50]}")
+    #expect(byID["a"]?.echo.details.context?.description == "{\"x\":[1,2.50]}")
     #expect(byID["b"]?.deduplicated == true)
     #expect(byID["b"]?.duplicateOf == "a")
     #expect(byID["b"]?.token == byID["a"]?.token)

@@ -56,11 +56,18 @@ struct EventReader {
     return result
   }
 
-  func source() throws(UnreadableEvent) -> SourceCoordinates {
-    SourceCoordinates(
-      topic: try required("source.topic", \.string),
-      partition: try required("source.partition") { $0.integer.flatMap(Int32.init(exactly:)) },
-      offset: try required("source.offset", \.integer)
+  /// What the event repeats from its request.
+  func echo(key: [UInt8]?, details: RequestDetails) throws(UnreadableEvent) -> RequestEcho {
+    RequestEcho(
+      cancelID: try required("cancelId", \.string),
+      source: SourceCoordinates(
+        topic: try required("source.topic", \.string),
+        partition: try required("source.partition") { $0.integer.flatMap(Int32.init(exactly:)) },
+        offset: try required("source.offset", \.integer)
+      ),
+      key: key,
+      echoedHeaders: echoedHeaders,
+      details: details
     )
   }
 

@@ -10,8 +10,8 @@ public struct ProgressEvent: Hashable, Sendable {
     case breakerHeld
   }
 
-  /// The request's own id.
-  public var cancelID: String
+  /// What the event repeats from its request; of the details, its record holds the campaign and the context.
+  public var echo: RequestEcho
   /// The order to cancel.
   public var orderID: OrderID
   /// The account that holds the order.
@@ -28,20 +28,10 @@ public struct ProgressEvent: Hashable, Sendable {
   public var reportedAt: Timestamp
   /// The number of this event among those of the request, counted from 1.
   public var sequence: Int
-  /// The campaign named by the request.
-  public var campaignID: String?
-  /// The request's own object, untouched.
-  public var context: JSONText?
-  /// Where the request stands.
-  public var source: SourceCoordinates
-  /// The request's record key, repeated on the event.
-  public var key: [UInt8]?
-  /// The request's headers, repeated on the event.
-  public var echoedHeaders: [RecordHeader]
 
   /// An event with the given members.
   public init(
-    cancelID: String,
+    echo: RequestEcho,
     orderID: OrderID,
     account: AccountName,
     reason: Reason,
@@ -49,14 +39,9 @@ public struct ProgressEvent: Hashable, Sendable {
     estimatedAt: Timestamp? = nil,
     waitingSince: Timestamp,
     reportedAt: Timestamp,
-    sequence: Int,
-    campaignID: String? = nil,
-    context: JSONText? = nil,
-    source: SourceCoordinates,
-    key: [UInt8]? = nil,
-    echoedHeaders: [RecordHeader] = []
+    sequence: Int
   ) {
-    self.cancelID = cancelID
+    self.echo = echo
     self.orderID = orderID
     self.account = account
     self.reason = reason
@@ -65,12 +50,12 @@ public struct ProgressEvent: Hashable, Sendable {
     self.waitingSince = waitingSince
     self.reportedAt = reportedAt
     self.sequence = sequence
-    self.campaignID = campaignID
-    self.context = context
-    self.source = source
-    self.key = key
-    self.echoedHeaders = echoedHeaders
   }
+}
+
+extension ProgressEvent {
+  /// The request's own id.
+  public var cancelID: String { echo.cancelID }
 }
 
 /// Writes progress events as records: CloudEvents 1.0 in binary mode.
@@ -92,9 +77,9 @@ public struct ProgressEncoder: Sendable {
 
   /// The event's record, with the request's key.
   public func encode(_ event: ProgressEvent) -> OutgoingRecord {
-    var writer = JSONWriter(capacity: 512 + (event.context?.utf8.count ?? 0))
+    var writer = JSONWriter(capacity: 1024)
     writer.beginObject()
-    writer.member("cancelId", event.cancelID)
+    writer.member("cancelId", event.echo.cancelID)
     writer.member("orderId", event.orderID.value)
     writer.member("account", event.account.description)
     writer.member("reason", event.reason.rawValue)
@@ -103,19 +88,19 @@ public struct ProgressEncoder: Sendable {
     writer.member("waitingSince", event.waitingSince)
     writer.member("reportedAt", event.reportedAt)
     writer.member("sequence", Int64(event.sequence))
-    writer.member("campaignId", event.campaignID)
-    writer.member("context", event.context)
-    writer.member("source", event.source)
+    writer.member("campaignId", event.echo.details.campaignID)
+    writer.member("context", event.echo.details.context)
+    writer.member("source", event.echo.source)
     writer.member("worker", worker)
     writer.endObject()
     return OutgoingRecord(
-      key: event.key,
+      key: event.echo.key,
       value: writer.bytes,
       headers: headers.headers(
-        id: [UInt8](uuid: EventIdentity.progress(of: event.source, sequence: event.sequence)),
+        id: [UInt8](uuid: EventIdentity.progress(of: event.echo.source, sequence: event.sequence)),
         time: event.reportedAt,
         subject: event.orderID,
-        echoing: event.echoedHeaders
+        echoing: event.echo.echoedHeaders
       )
     )
   }
@@ -146,7 +131,13 @@ public struct ProgressDecoder: Sendable {
   ) throws(UnreadableEvent) -> Event {
     let reader = try EventReader(.progress, value: value, headers: headers)
     let progress = ProgressEvent(
-      cancelID: try reader.required("cancelId", \.string),
+      echo: try reader.echo(
+        key: key,
+        details: RequestDetails(
+          campaignID: reader.optional("campaignId", \.string),
+          context: reader.object("context")
+        )
+      ),
       orderID: try reader.required("orderId", \.orderID),
       account: AccountName(try reader.required("account", \.string)),
       reason: try reader.required("reason") { $0.string.flatMap(ProgressEvent.Reason.init(rawValue:)) },
@@ -154,12 +145,7 @@ public struct ProgressDecoder: Sendable {
       estimatedAt: try reader.optional("estimatedAt", \.timestamp),
       waitingSince: try reader.required("waitingSince", \.timestamp),
       reportedAt: try reader.required("reportedAt", \.timestamp),
-      sequence: try reader.required("sequence") { $0.integer.flatMap(Int.init(exactly:)) },
-      campaignID: try reader.optional("campaignId", \.string),
-      context: try reader.object("context"),
-      source: try reader.source(),
-      key: key,
-      echoedHeaders: reader.echoedHeaders
+      sequence: try reader.required("sequence") { $0.integer.flatMap(Int.init(exactly:)) }
     )
     return Event(progress: progress, id: reader.id, worker: try reader.worker())
   }

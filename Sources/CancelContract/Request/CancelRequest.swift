@@ -8,18 +8,10 @@ public struct CancelRequest: Hashable, Sendable {
   public var account: AccountName?
   /// Routine unless the sender says otherwise.
   public var priority: Priority
-  /// Why, in the sender's words.
-  public var reason: String?
-  /// Who asked.
-  public var origin: Origin?
-  /// The kill-switch pull or batch that this request is part of.
-  public var campaignID: String?
-  /// When the sender decided to cancel.
-  public var decidedAt: Timestamp?
   /// No call is sent after this; `nil` stands for the configured default.
   public var deadline: Timestamp?
-  /// A JSON object that the result repeats untouched.
-  public var context: JSONText?
+  /// What the result repeats.
+  public var details: RequestDetails
 
   /// A request with the given members.
   public init(
@@ -27,43 +19,15 @@ public struct CancelRequest: Hashable, Sendable {
     orderID: OrderID,
     account: AccountName? = nil,
     priority: Priority = .routine,
-    reason: String? = nil,
-    origin: Origin? = nil,
-    campaignID: String? = nil,
-    decidedAt: Timestamp? = nil,
     deadline: Timestamp? = nil,
-    context: JSONText? = nil
+    details: RequestDetails = RequestDetails()
   ) {
     self.cancelID = cancelID
     self.orderID = orderID
     self.account = account
     self.priority = priority
-    self.reason = reason
-    self.origin = origin
-    self.campaignID = campaignID
-    self.decidedAt = decidedAt
     self.deadline = deadline
-    self.context = context
-  }
-
-  /// Who or what asked for a cancel.
-  public struct Origin: Hashable, Sendable {
-    /// The sending system.
-    public var system: String?
-    /// The person or service account.
-    public var actor: String?
-    /// The algorithm that decided.
-    public var algorithm: String?
-    /// The trading desk.
-    public var desk: String?
-
-    /// An origin with the given members.
-    public init(system: String? = nil, actor: String? = nil, algorithm: String? = nil, desk: String? = nil) {
-      self.system = system
-      self.actor = actor
-      self.algorithm = algorithm
-      self.desk = desk
-    }
+    self.details = details
   }
 }
 

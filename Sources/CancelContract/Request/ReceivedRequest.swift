@@ -6,7 +6,7 @@ public struct ReceivedRequest: Hashable, Sendable {
   public var source: SourceCoordinates
   /// When the record was produced, by Kafka's timestamp.
   public var producedAt: Timestamp
-  /// When the worker took the record up.
+  /// When the worker received the record.
   public var receivedAt: Timestamp
   /// The record's key, which the result repeats.
   public var key: [UInt8]?
@@ -29,69 +29,96 @@ public struct ReceivedRequest: Hashable, Sendable {
     self.key = key
     self.echoedHeaders = echoedHeaders
   }
+
+  /// What events about the request repeat from it.
+  public var echo: RequestEcho {
+    RequestEcho(
+      cancelID: request.cancelID,
+      source: source,
+      key: key,
+      echoedHeaders: echoedHeaders,
+      details: request.details
+    )
+  }
 }
 
-/// A record that is no request: what is wrong with it, and as much of it as could be read.
-public struct UnreadableRequest: Error, Hashable, Sendable {
-  /// What is wrong, and how to mend it.
-  public var problem: Problem
-  /// The best name there is for the request; never empty.
+/// What every event about a request repeats from it, so that the sender recognises its request.
+public struct RequestEcho: Hashable, Sendable {
+  /// The request's own id.
   public var cancelID: String
+  /// Where the request's record stands.
+  public var source: SourceCoordinates
+  /// The record's key.
+  public var key: [UInt8]?
+  /// The record's headers that are repeated.
+  public var echoedHeaders: [RecordHeader]
+  /// The members of the request that are repeated.
+  public var details: RequestDetails
+
+  /// An echo with the given members.
+  public init(
+    cancelID: String,
+    source: SourceCoordinates,
+    key: [UInt8]? = nil,
+    echoedHeaders: [RecordHeader] = [],
+    details: RequestDetails = RequestDetails()
+  ) {
+    self.cancelID = cancelID
+    self.source = source
+    self.key = key
+    self.echoedHeaders = echoedHeaders
+    self.details = details
+  }
+}
+
+/// A record that cannot be read as a request: what is wrong with it, and as much of it as could be read.
+public struct UnreadableRequest: Error, Hashable, Sendable {
+  /// What is wrong, and how to correct it.
+  public var problem: Problem
   /// The order, where it could be read.
   public var orderID: OrderID?
   /// The account, where it could be read.
   public var account: AccountName?
-  /// The campaign, where it could be read.
-  public var campaignID: String?
-  /// When the sender decided, where it could be read.
-  public var decidedAt: Timestamp?
-  /// The request's own object, where it could be read.
-  public var context: JSONText?
-  /// Where the record stands.
-  public var source: SourceCoordinates
+  /// What the result repeats; the `cancelID` is the best name there is for the request and never empty.
+  public var echo: RequestEcho
   /// When the record was produced, by Kafka's timestamp.
   public var producedAt: Timestamp
-  /// When the worker took the record up.
+  /// When the worker received the record.
   public var receivedAt: Timestamp
-  /// The record's key.
-  public var key: [UInt8]?
-  /// The headers that the result repeats.
-  public var echoedHeaders: [RecordHeader]
 
   /// The request's one result, with the outcome `invalid`.
   public func result(answeredAt: Timestamp) -> CancelResult {
     CancelResult(
-      cancelID: cancelID,
+      echo: echo,
       orderID: orderID,
       account: account,
       outcome: .invalid,
       problem: problem,
-      campaignID: campaignID,
-      context: context,
-      source: source,
-      stages: .init(decided: decidedAt, produced: producedAt, received: receivedAt, answered: answeredAt),
-      key: key,
-      echoedHeaders: echoedHeaders
+      stages: .init(produced: producedAt, received: receivedAt, answered: answeredAt)
     )
   }
 }
 
 extension UnreadableRequest {
-  /// A request that could be read, and can't be taken for `problem`.
+  /// A request that could be read, and is refused for `problem`.
   public init(_ received: ReceivedRequest, account: AccountName, problem: Problem) {
     self.init(
       problem: problem,
-      cancelID: received.request.cancelID,
       orderID: received.request.orderID,
       account: account,
-      campaignID: received.request.campaignID,
-      decidedAt: received.request.decidedAt,
-      context: received.request.context,
-      source: received.source,
+      echo: received.echo,
       producedAt: received.producedAt,
-      receivedAt: received.receivedAt,
-      key: received.key,
-      echoedHeaders: received.echoedHeaders
+      receivedAt: received.receivedAt
     )
+  }
+
+  /// The request's own id.
+  public var cancelID: String { echo.cancelID }
+  /// Where the record stands.
+  public var source: SourceCoordinates { echo.source }
+  /// The headers that the result repeats.
+  public var echoedHeaders: [RecordHeader] {
+    get { echo.echoedHeaders }
+    set { echo.echoedHeaders = newValue }
   }
 }

@@ -30,7 +30,7 @@ public struct RequestDecoder: Sendable {
   ///   - headers: The record's headers; their values may be any bytes.
   ///   - source: Where the record stands; names the request where it has no id of its own.
   ///   - producedAt: Kafka's timestamp of the record.
-  ///   - receivedAt: When the worker took the record up.
+  ///   - receivedAt: When the worker received the record.
   public func decode(
     value: [UInt8]?,
     key: [UInt8]?,
@@ -50,12 +50,8 @@ public struct RequestDecoder: Sendable {
         orderID: orderID,
         account: draft.account,
         priority: draft.priority,
-        reason: draft.reason,
-        origin: draft.origin,
-        campaignID: draft.campaignID,
-        decidedAt: draft.decidedAt,
         deadline: draft.deadline,
-        context: draft.context
+        details: draft.details
       )
       return .success(
         ReceivedRequest(
@@ -71,17 +67,17 @@ public struct RequestDecoder: Sendable {
     return .failure(
       UnreadableRequest(
         problem: (fault ?? .orderIDMissing("is missing")).problem,
-        cancelID: cancelID,
         orderID: draft.orderID,
         account: draft.account,
-        campaignID: draft.campaignID,
-        decidedAt: draft.decidedAt,
-        context: draft.context,
-        source: source,
+        echo: RequestEcho(
+          cancelID: cancelID,
+          source: source,
+          key: key,
+          echoedHeaders: envelope.echoed,
+          details: draft.details
+        ),
         producedAt: producedAt,
-        receivedAt: receivedAt,
-        key: key,
-        echoedHeaders: envelope.echoed
+        receivedAt: receivedAt
       )
     )
   }
@@ -114,7 +110,7 @@ public struct RequestDecoder: Sendable {
   private func readRequest(from reader: inout JSONReader, into draft: inout RequestDraft) throws(JSONFault) {
     try draft.read(from: &reader)
     try reader.finish()
-    if !draft.hasSeen(.orderID), draft.fault?.type != .notAnObject { draft.note(.orderIDMissing(from: reader)) }
+    if !draft.hasSeenOrderID, draft.fault?.type != .notAnObject { draft.note(.orderIDMissing(from: reader)) }
   }
 
   private func readEvent(

@@ -38,14 +38,15 @@ public struct RequestEncoder: Sendable {
   }
 
   private func value(of request: CancelRequest) -> [UInt8] {
-    var writer = JSONWriter(capacity: 384 + (request.context?.utf8.count ?? 0))
+    let details = request.details
+    var writer = JSONWriter(capacity: 512)
     writer.beginObject()
     writer.member("cancelId", request.cancelID)
     writer.member("orderId", request.orderID.value)
     if let account = request.account { writer.member("account", account.description) }
     writer.member("priority", request.priority.name)
-    if let reason = request.reason { writer.member("reason", reason) }
-    if let origin = request.origin {
+    if let reason = details.reason { writer.member("reason", reason) }
+    if let origin = details.origin {
       writer.name("origin")
       writer.beginObject()
       if let system = origin.system { writer.member("system", system) }
@@ -54,10 +55,10 @@ public struct RequestEncoder: Sendable {
       if let desk = origin.desk { writer.member("desk", desk) }
       writer.endObject()
     }
-    if let campaignID = request.campaignID { writer.member("campaignId", campaignID) }
-    if let decidedAt = request.decidedAt { writer.member("decidedAt", decidedAt) }
+    if let campaignID = details.campaignID { writer.member("campaignId", campaignID) }
+    if let decidedAt = details.decidedAt { writer.member("decidedAt", decidedAt) }
     if let deadline = request.deadline { writer.member("deadline", deadline) }
-    if let context = request.context { writer.member("context", context) }
+    if let context = details.context { writer.member("context", context) }
     writer.endObject()
     return writer.bytes
   }

@@ -90,3 +90,30 @@ enum RequestLimits {
     text.utf8.contains { $0 < 0x20 }
   }
 }
+
+extension RequestFault {
+  /// A member that must not be as it is.
+  static func invalid(_ member: String, _ fix: String, at offset: Int, in reader: JSONReader) -> RequestFault {
+    RequestFault(.memberInvalid, "`\(member)` (\(reader.placeDescription(of: offset))) \(fix)", member: member)
+  }
+
+  /// A member that stands twice.
+  static func duplicate(_ member: String, at offset: Int, in reader: JSONReader) -> RequestFault {
+    let place = reader.placeDescription(of: offset)
+    return RequestFault(.duplicateMember, "`\(member)` stands again at \(place): send it once", member: member)
+  }
+}
+
+extension JSONReader {
+  /// The kind of the next value and where it stands.
+  mutating func peekPlace() throws(JSONFault) -> (kind: JSONKind, place: Int) {
+    let kind = try peekKind()
+    return (kind, position)
+  }
+
+  /// The place for people.
+  func placeDescription(of offset: Int) -> String {
+    let place = place(of: offset)
+    return "line \(place.line), column \(place.column)"
+  }
+}

@@ -2,8 +2,8 @@ import FoundationEssentials
 
 /// The one answer to one request.
 public struct CancelResult: Hashable, Sendable {
-  /// The request's own id.
-  public var cancelID: String
+  /// What the result repeats from its request.
+  public var echo: RequestEcho
   /// The order; `nil` only where none could be read.
   public var orderID: OrderID?
   /// The account that was used; `nil` where the message could not be read so far.
@@ -24,22 +24,12 @@ public struct CancelResult: Hashable, Sendable {
   public var deduplicated: Bool
   /// The `cancelId` of the request that this one duplicates.
   public var duplicateOf: String?
-  /// The campaign named by the request.
-  public var campaignID: String?
-  /// The request's own object, untouched.
-  public var context: JSONText?
-  /// Where the request stands.
-  public var source: SourceCoordinates
   /// When each stage was reached.
   public var stages: Stages
-  /// The request's record key, repeated on the result.
-  public var key: [UInt8]?
-  /// The request's headers, repeated on the result.
-  public var echoedHeaders: [RecordHeader]
 
   /// A result with the given members.
   public init(
-    cancelID: String,
+    echo: RequestEcho,
     orderID: OrderID?,
     account: AccountName?,
     outcome: CancelOutcome,
@@ -50,14 +40,9 @@ public struct CancelResult: Hashable, Sendable {
     requestIDs: [UUID] = [],
     deduplicated: Bool = false,
     duplicateOf: String? = nil,
-    campaignID: String? = nil,
-    context: JSONText? = nil,
-    source: SourceCoordinates,
-    stages: Stages,
-    key: [UInt8]? = nil,
-    echoedHeaders: [RecordHeader] = []
+    stages: Stages
   ) {
-    self.cancelID = cancelID
+    self.echo = echo
     self.orderID = orderID
     self.account = account
     self.outcome = outcome
@@ -68,21 +53,14 @@ public struct CancelResult: Hashable, Sendable {
     self.requestIDs = requestIDs
     self.deduplicated = deduplicated
     self.duplicateOf = duplicateOf
-    self.campaignID = campaignID
-    self.context = context
-    self.source = source
     self.stages = stages
-    self.key = key
-    self.echoedHeaders = echoedHeaders
   }
 
   /// When each stage of a request was reached; `nil` where it was not.
   public struct Stages: Hashable, Sendable {
-    /// The sender decided to cancel.
-    public var decided: Timestamp?
     /// The record was produced.
     public var produced: Timestamp
-    /// The worker took the record up.
+    /// The worker received the record.
     public var received: Timestamp
     /// The first call for the order was sent.
     public var firstSent: Timestamp?
@@ -91,19 +69,26 @@ public struct CancelResult: Hashable, Sendable {
 
     /// Stages with the given times.
     public init(
-      decided: Timestamp? = nil,
       produced: Timestamp,
       received: Timestamp,
       firstSent: Timestamp? = nil,
       answered: Timestamp
     ) {
-      self.decided = decided
       self.produced = produced
       self.received = received
       self.firstSent = firstSent
       self.answered = answered
     }
   }
+}
+
+extension CancelResult {
+  /// The request's own id.
+  public var cancelID: String { echo.cancelID }
+  /// Where the request's record stands.
+  public var source: SourceCoordinates { echo.source }
+  /// The request's headers that the result repeats.
+  public var echoedHeaders: [RecordHeader] { echo.echoedHeaders }
 }
 
 /// What became of a request.

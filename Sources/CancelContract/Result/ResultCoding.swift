@@ -18,7 +18,7 @@ public struct ResultEncoder: Sendable {
   /// The result's record, with the request's key.
   public func encode(_ result: CancelResult) -> OutgoingRecord {
     OutgoingRecord(
-      key: result.key,
+      key: result.echo.key,
       value: value(of: result),
       headers: headers.headers(
         id: [UInt8](uuid: EventIdentity.result(of: result.source)),
@@ -30,8 +30,7 @@ public struct ResultEncoder: Sendable {
   }
 
   private func value(of result: CancelResult) -> [UInt8] {
-    let variable = (result.context?.utf8.count ?? 0) + (result.problem?.json.utf8.count ?? 0)
-    var writer = JSONWriter(capacity: 896 + variable)
+    var writer = JSONWriter(capacity: 1024)
     writer.beginObject()
     writer.member("cancelId", result.cancelID)
     writer.member("orderId", result.orderID?.value)
@@ -48,12 +47,11 @@ public struct ResultEncoder: Sendable {
     writer.name("deduplicated")
     writer.boolean(result.deduplicated)
     writer.member("duplicateOf", result.duplicateOf)
-    writer.member("campaignId", result.campaignID)
-    writer.member("context", result.context)
+    writer.resultMembers(of: result.echo.details)
     writer.member("source", result.source)
     writer.name("timestamps")
     writer.beginObject()
-    writer.member("decided", result.stages.decided)
+    writer.member("decided", result.echo.details.decidedAt)
     writer.member("produced", result.stages.produced)
     writer.member("received", result.stages.received)
     writer.member("firstSent", result.stages.firstSent)
@@ -114,7 +112,7 @@ public struct ResultDecoder: Sendable {
   ) throws(UnreadableEvent) -> Event {
     let reader = try EventReader(.result, value: value, headers: headers)
     let result = CancelResult(
-      cancelID: try reader.required("cancelId", \.string),
+      echo: try reader.echo(key: key, details: RequestDetails(fromResult: reader)),
       orderID: try reader.optional("orderId", \.orderID),
       account: try reader.optional("account", \.string).map { AccountName($0) },
       outcome: try reader.required("outcome") { $0.string.flatMap(CancelOutcome.init(name:)) },
@@ -125,18 +123,12 @@ public struct ResultDecoder: Sendable {
       requestIDs: try reader.optional("requestIds", \.uuids) ?? [],
       deduplicated: try reader.required("deduplicated", \.boolean),
       duplicateOf: try reader.optional("duplicateOf", \.string),
-      campaignID: try reader.optional("campaignId", \.string),
-      context: try reader.object("context"),
-      source: try reader.source(),
       stages: .init(
-        decided: try reader.optional("timestamps.decided", \.timestamp),
         produced: try reader.required("timestamps.produced", \.timestamp),
         received: try reader.required("timestamps.received", \.timestamp),
         firstSent: try reader.optional("timestamps.firstSent", \.timestamp),
         answered: try reader.required("timestamps.answered", \.timestamp)
-      ),
-      key: key,
-      echoedHeaders: reader.echoedHeaders
+      )
     )
     return Event(result: result, id: reader.id, worker: try reader.worker())
   }

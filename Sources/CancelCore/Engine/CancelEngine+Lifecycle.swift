@@ -303,21 +303,12 @@ extension CancelEngine {
   ) {
     let received = request.received
     var result = CancelResult(
-      cancelID: received.request.cancelID,
+      echo: received.echo,
       orderID: received.request.orderID,
       account: accounts.name(of: ref.key.account),
       outcome: .failed,
-      campaignID: received.request.campaignID,
-      context: received.request.context,
-      source: received.source,
       stages: CancelResult.Stages(
-        decided: received.request.decidedAt,
-        produced: received.producedAt,
-        received: received.receivedAt,
-        firstSent: firstSentAt,
-        answered: now),
-      key: received.key,
-      echoedHeaders: received.echoedHeaders
+        produced: received.producedAt, received: received.receivedAt, firstSent: firstSentAt, answered: now)
     )
     complete(&result)
     counts.results[result.outcome, default: 0] += 1

@@ -118,8 +118,16 @@ struct ByteReader {
   }
 }
 
-/// Writes the ledger's binary records: fixed and variable-length integers, little-endian, and length-prefixed bytes.
-struct ByteWriter {
+/// Takes the ledger's binary records: fixed and variable-length integers, little-endian, and length-prefixed bytes.
+///
+/// Records are written to a `ByteWriter`, and measured by the same code with a `ByteCounter`.
+protocol ByteSink {
+  mutating func byte(_ value: UInt8)
+  mutating func append(_ bytes: some Collection<UInt8>)
+}
+
+/// Keeps the bytes.
+struct ByteWriter: ByteSink {
   private(set) var bytes: [UInt8] = []
 
   init(capacity: Int) {
@@ -130,12 +138,31 @@ struct ByteWriter {
     bytes.append(value)
   }
 
+  mutating func append(_ bytes: some Collection<UInt8>) {
+    self.bytes.append(contentsOf: bytes)
+  }
+}
+
+/// Counts the bytes.
+struct ByteCounter: ByteSink {
+  private(set) var count = 0
+
+  mutating func byte(_ value: UInt8) {
+    count += 1
+  }
+
+  mutating func append(_ bytes: some Collection<UInt8>) {
+    count += bytes.count
+  }
+}
+
+extension ByteSink {
   mutating func bool(_ value: Bool) {
-    bytes.append(value ? 1 : 0)
+    byte(value ? 1 : 0)
   }
 
   mutating func fixed(_ value: Int64) {
-    withUnsafeBytes(of: value.littleEndian) { bytes.append(contentsOf: $0) }
+    withUnsafeBytes(of: value.littleEndian) { append($0) }
   }
 
   /// LEB128: seven bits a byte, the least significant first.
@@ -143,15 +170,15 @@ struct ByteWriter {
     precondition(value >= 0, "A count is never negative.")
     var rest = UInt64(value)
     while rest >= 0x80 {
-      bytes.append(UInt8(truncatingIfNeeded: rest) | 0x80)
+      byte(UInt8(truncatingIfNeeded: rest) | 0x80)
       rest >>= 7
     }
-    bytes.append(UInt8(rest))
+    byte(UInt8(rest))
   }
 
   mutating func blob(_ value: some Collection<UInt8>) {
     count(value.count)
-    bytes.append(contentsOf: value)
+    append(value)
   }
 
   mutating func string(_ value: String) {
@@ -159,7 +186,7 @@ struct ByteWriter {
   }
 
   mutating func uuid(_ value: UUID) {
-    withUnsafeBytes(of: value.uuid) { bytes.append(contentsOf: $0) }
+    withUnsafeBytes(of: value.uuid) { append($0) }
   }
 
   /// A text that may be missing (0), is most likely a UUID (2, in 16 bytes), or anything else (1).
@@ -174,7 +201,7 @@ struct ByteWriter {
     }
   }
 
-  mutating func optional<Value>(_ value: Value?, _ write: (inout ByteWriter, Value) -> Void) {
+  mutating func optional<Value>(_ value: Value?, _ write: (inout Self, Value) -> Void) {
     bool(value != nil)
     if let value { write(&self, value) }
   }

@@ -35,16 +35,23 @@ enum LedgerRecord: Sendable {
   }
 
   func encoded() -> [UInt8] {
-    var writer = ByteWriter(capacity: capacity)
-    writer.byte(LedgerRecord.version)
-    writer.byte(kind.rawValue)
-    switch self {
-    case .open(let state): writer.open(state)
-    case .settled(let settled): writer.settled(settled)
-    case .calls(let sends): writer.sends(sends)
-    case .more(let requests): writer.requests(requests[...])
-    }
+    var counter = ByteCounter()
+    write(to: &counter)
+    // Exactly so many: a day's settled orders stay in memory as these bytes.
+    var writer = ByteWriter(capacity: counter.count)
+    write(to: &writer)
     return writer.bytes
+  }
+
+  private func write(to sink: inout some ByteSink) {
+    sink.byte(LedgerRecord.version)
+    sink.byte(kind.rawValue)
+    switch self {
+    case .open(let state): sink.open(state)
+    case .settled(let settled): sink.settled(settled)
+    case .calls(let sends): sink.sends(sends)
+    case .more(let requests): sink.requests(requests[...])
+    }
   }
 
   init(decoding bytes: [UInt8]) throws(LedgerError) {
@@ -64,19 +71,6 @@ enum LedgerRecord: Sendable {
     guard version == LedgerRecord.version else { throw .malformed("the version is 0", at: 0) }
     guard let kind = Kind(rawValue: try reader.byte()) else { throw .malformed("the kind is unknown", at: 1) }
     return kind
-  }
-
-  private var capacity: Int {
-    switch self {
-    case .open(let state):
-      64 + (state.lastFault?.utf8.count ?? 0) + 30 * (state.sends.count + state.earlierSends.count)
-        + state.requests.reduce(0) { $0 + $1.largestEncodedSize }
-    case .settled(let settled):
-      52 + 30 * (settled.sends.count + settled.earlierSends.count) + (settled.problem?.json.utf8.count ?? 0)
-        + max(0, settled.cancelID.utf8.count - 36) + max(0, (settled.token?.utf8.count ?? 0) - 36)
-    case .calls(let sends): 8 + 30 * sends.count
-    case .more(let requests): 16 + requests.reduce(0) { $0 + $1.largestEncodedSize }
-    }
   }
 }
 

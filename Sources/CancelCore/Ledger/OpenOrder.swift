@@ -221,23 +221,6 @@ struct RequestPieces: Sendable {
   }
 }
 
-extension OpenRequest {
-  /// An upper bound of what the request takes in a ledger record, in bytes.
-  var largestEncodedSize: Int {
-    let request = received.request
-    var size = 160 + request.cancelID.utf8.count + received.source.topic.utf8.count
-    size += (request.account?.description.utf8.count ?? 0) + (request.reason?.utf8.count ?? 0)
-    size += (request.campaignID?.utf8.count ?? 0) + (request.context?.utf8.count ?? 0) + (received.key?.count ?? 0)
-    if let origin = request.origin {
-      for member in [origin.system, origin.actor, origin.algorithm, origin.desk] {
-        size += 8 + (member?.utf8.count ?? 0)
-      }
-    }
-    for header in received.echoedHeaders { size += 16 + header.name.utf8.count + (header.value?.count ?? 0) }
-    return size
-  }
-}
-
 /// One order: what deduplication is keyed on.
 ///
 /// An order id names an order only within its account's environment, so the account is part of the key: a request under

@@ -45,7 +45,19 @@ extension OpenOrder {
   }
 }
 
-extension ByteWriter {
+extension OpenRequest {
+  /// The most that the request takes in a ledger record, in bytes: what it takes now, and the growth of its count of
+  /// progress events.
+  var largestEncodedSize: Int {
+    var request = self
+    request.progressEvents = .max
+    var counter = ByteCounter()
+    counter.request(request)
+    return counter.count
+  }
+}
+
+extension ByteSink {
   mutating func open(_ order: OpenState) {
     count(order.attempts)
     count(order.failures)
@@ -63,23 +75,24 @@ extension ByteWriter {
     for request in requests { self.request(request) }
   }
 
-  private mutating func request(_ open: OpenRequest) {
+  fileprivate mutating func request(_ open: OpenRequest) {
     let received = open.received
     let request = received.request
     identifier(request.cancelID)
     fixed(request.orderID.value)
     optional(request.account) { $0.string($1.description) }
     byte(request.priority.rawValue)
-    optional(request.reason) { $0.string($1) }
-    optional(request.origin) { writer, origin in
+    let details = request.details
+    optional(details.reason) { $0.string($1) }
+    optional(details.origin) { writer, origin in
       for member in [origin.system, origin.actor, origin.algorithm, origin.desk] {
         writer.optional(member) { $0.string($1) }
       }
     }
-    optional(request.campaignID) { $0.string($1) }
-    optional(request.decidedAt) { $0.fixed($1.microseconds) }
+    optional(details.campaignID) { $0.string($1) }
+    optional(details.decidedAt) { $0.fixed($1.microseconds) }
     optional(request.deadline) { $0.fixed($1.microseconds) }
-    optional(request.context) { $0.blob($1.utf8) }
+    optional(details.context) { $0.blob($1.utf8) }
     string(received.source.topic)
     fixed(Int64(received.source.partition))
     fixed(received.source.offset)
@@ -132,16 +145,16 @@ extension ByteReader {
       throw .malformed("the priority is unknown", at: position - 1)
     }
     request.priority = priority
-    request.reason = try optional(text)
-    request.origin = try optional { (reader) throws(LedgerError) in
-      CancelRequest.Origin(
+    request.details.reason = try optional(text)
+    request.details.origin = try optional { (reader) throws(LedgerError) in
+      RequestDetails.Origin(
         system: try reader.optional(text), actor: try reader.optional(text),
         algorithm: try reader.optional(text), desk: try reader.optional(text))
     }
-    request.campaignID = try optional(text)
-    request.decidedAt = try optional(time)
+    request.details.campaignID = try optional(text)
+    request.details.decidedAt = try optional(time)
     request.deadline = try optional(time)
-    request.context = try optional(blob).map { JSONText(wellFormed: $0) }
+    request.details.context = try optional(blob).map { JSONText(wellFormed: $0) }
     let topic = try string()
     guard let partition = Int32(exactly: try fixed()) else {
       throw .malformed("the partition is out of range", at: position)

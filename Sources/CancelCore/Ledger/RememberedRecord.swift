@@ -122,7 +122,7 @@ extension Collection<Send> {
   }
 }
 
-extension ByteWriter {
+extension ByteSink {
   mutating func settled(_ settled: SettledOutcome) {
     fixed(settled.until.microseconds)
     byte(settled.outcome.rawValue)

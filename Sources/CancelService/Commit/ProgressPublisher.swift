@@ -81,10 +81,8 @@ extension ProgressEvent {
       case .breakerHeld: .breakerHeld
       }
     self.init(
-      cancelID: received.request.cancelID, orderID: received.request.orderID, account: notice.account, reason: reason,
+      echo: received.echo, orderID: received.request.orderID, account: notice.account, reason: reason,
       place: notice.place, estimatedAt: notice.estimatedAt, waitingSince: received.receivedAt,
-      reportedAt: notice.reportedAt, sequence: Int(notice.sequence), campaignID: received.request.campaignID,
-      context: received.request.context, source: received.source, key: received.key,
-      echoedHeaders: received.echoedHeaders)
+      reportedAt: notice.reportedAt, sequence: Int(notice.sequence))
   }
 }

@@ -94,8 +94,8 @@ struct RequestCommand: AsyncParsableCommand {
       }
       return CancelRequest(
         cancelID: UUID().uuidString.lowercased(), orderID: orderID, account: account.map { AccountName($0) },
-        priority: killSwitch ? .killSwitch : .routine, reason: reason, campaignID: campaign, decidedAt: now,
-        deadline: until)
+        priority: killSwitch ? .killSwitch : .routine, deadline: until,
+        details: RequestDetails(reason: reason, campaignID: campaign, decidedAt: now))
     }
   }
 
@@ -108,7 +108,7 @@ struct RequestCommand: AsyncParsableCommand {
     let producer = try KafkaProducer(configuration: configuration.kafkaClient, transactionalID: nil, logger: logger)
     let topic = configuration.topicNames.requests
     let encoder = RequestEncoder(.cloudEvent(source: "/cancel-worker/request"))
-    let now = requests.first?.decidedAt ?? .distantPast
+    let now = requests.first?.details.decidedAt ?? .distantPast
     let records = requests.map { request in
       let event = encoder.encode(request, at: now)
       return KafkaRecord(

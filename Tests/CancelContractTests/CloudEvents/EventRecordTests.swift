@@ -9,7 +9,7 @@ struct EventRecordTests {
 
   @Test func `an echoed header never stands beside one of ours`() {
     var result = result
-    result.echoedHeaders = [
+    result.echo.echoedHeaders = [
       RecordHeader("CE_ID", "x"), RecordHeader("Content-Type", "text/html"), RecordHeader("ce_extra", "kept"),
       RecordHeader("correlation-id", "kept"),
     ]
@@ -42,7 +42,9 @@ struct EventRecordTests {
     #expect(try decode("[]").code == .notJSON)
     #expect(try decode("{}").description == "`cancelId` is missing")
     #expect(try decode(#"{"cancelId":5}"#).description.contains("`cancelId`"))
-    #expect(try decode(#"{"cancelId":"c","outcome":"odd"}"#).description.contains("`outcome`"))
+    #expect(
+      try decode(#"{"cancelId":"c","source":{"topic":"t","partition":0,"offset":1},"outcome":"odd"}"#).description
+        .contains("`outcome`"))
   }
 
   @Test func `a dead letter is the record with five headers more`() {

@@ -20,7 +20,7 @@ struct BadEnvelopeTests {
       #expect(refusal.problem.problemType == .envelopeInvalid)
       #expect(refusal.problem.detail?.contains("`\(name)`") == true, "\(refusal.problem)")
       #expect(refusal.orderID == OrderID(9))
-      #expect(refusal.campaignID == "k")
+      #expect(refusal.echo.details.campaignID == "k")
       #expect(!refusal.cancelID.isEmpty)
     }
   }

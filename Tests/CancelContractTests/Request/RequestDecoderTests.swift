@@ -29,12 +29,14 @@ struct RequestDecoderTests {
           orderID: try order(.max),
           account: "desk-7",
           priority: .killSwitch,
-          reason: "limit\nhit",
-          origin: .init(system: "risk", actor: "ann", algorithm: "twap", desk: "fx"),
-          campaignID: "k-9",
-          decidedAt: Timestamp(microseconds: 1_785_402_900_250_000),
           deadline: Timestamp(milliseconds: 1_785_402_960_000),
-          context: JSONText(wellFormed: Array(#"{ "a" : [1.0, {"é":"\u00e9"}] }"#.utf8))
+          details: RequestDetails(
+            reason: "limit\nhit",
+            origin: .init(system: "risk", actor: "ann", algorithm: "twap", desk: "fx"),
+            campaignID: "k-9",
+            decidedAt: Timestamp(microseconds: 1_785_402_900_250_000),
+            context: JSONText(wellFormed: Array(#"{ "a" : [1.0, {"é":"\u00e9"}] }"#.utf8))
+          )
         )
     )
   }
@@ -47,7 +49,7 @@ struct RequestDecoderTests {
       """#
     )
     #expect(request == CancelRequest(cancelID: "order-cancel.requests/3/42", orderID: try order(1)))
-    #expect(try plain.request(#"{"orderId":1,"origin":{"desk":null}}"#).origin == .init())
+    #expect(try plain.request(#"{"orderId":1,"origin":{"desk":null}}"#).details.origin == .init())
   }
 
   @Test func `names are compared after their escapes`() throws {
@@ -70,9 +72,9 @@ struct RequestDecoderTests {
     let account = String(repeating: "é", count: 128)
     #expect(try plain.request(#"{"orderId":1,"account":"\#(account)"}"#).account == AccountName(account))
     let reason = String(repeating: "r", count: 1024)
-    #expect(try plain.request(#"{"orderId":1,"reason":"\#(reason)"}"#).reason == reason)
+    #expect(try plain.request(#"{"orderId":1,"reason":"\#(reason)"}"#).details.reason == reason)
     let context = #"{"a":"\#(String(repeating: "c", count: 64 * 1024 - 8))"}"#
-    #expect(try plain.request(#"{"orderId":1,"context":\#(context)}"#).context?.description == context)
+    #expect(try plain.request(#"{"orderId":1,"context":\#(context)}"#).details.context?.description == context)
   }
 
   @Test func `names an event by its ce_id unless it has a cancelId`() throws {
@@ -92,7 +94,7 @@ struct RequestDecoderTests {
     let request = try fixture.request(#"{"specversion":"1.0","id":"e-5","source":"/risk",\#(data),"type":"t"}"#)
     #expect(request.cancelID == "e-5")
     #expect(request.orderID == (try order(5)))
-    #expect(request.context?.description == #"{"a":1}"#)
+    #expect(request.details.context?.description == #"{"a":1}"#)
   }
 
   @Test(arguments: [

@@ -64,8 +64,8 @@ extension World {
 
   private func take(_ message: KafkaModel.Message, _ source: SourceCoordinates, _ worker: Int) {
     var invalid = CancelResult(
-      cancelID: "\(source)", orderID: nil, account: nil, outcome: .invalid,
-      problem: Problem(.notJSON, detail: "garbage"), source: source,
+      echo: RequestEcho(cancelID: "\(source)", source: source), orderID: nil, account: nil, outcome: .invalid,
+      problem: Problem(.notJSON, detail: "garbage"),
       stages: CancelResult.Stages(produced: message.producedAt, received: now, answered: now))
     if case .request(let request) = message.message {
       let received = ReceivedRequest(

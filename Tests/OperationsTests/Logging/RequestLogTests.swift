@@ -67,7 +67,7 @@ import Testing
 
   @Test func whatASenderWroteStaysOnItsLine() {
     var result = Sample.result(1)
-    result.cancelID = "a\nlevel=error\u{202E}\u{7F}é" + String(repeating: "x", count: 1000)
+    result.echo.cancelID = "a\nlevel=error\u{202E}\u{7F}é" + String(repeating: "x", count: 1000)
     let text = RequestLog.metadata(of: result, publishedAt: Sample.start)[LogKey.cancelID]?.description ?? ""
     #expect(text.hasPrefix(#"a\u{a}level=error\u{202e}\u{7f}éxxx"#))
     #expect(text.count < 200)

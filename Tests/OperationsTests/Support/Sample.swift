@@ -41,14 +41,15 @@ enum Sample {
     attempts: Int = 1, deduplicated: Bool = false, partition: Int32 = 0, headers: [RecordHeader] = []
   ) -> CancelResult {
     CancelResult(
-      cancelID: "cancel-\(offset)", orderID: order.map(orderID), account: account, outcome: outcome,
+      echo: RequestEcho(
+        cancelID: "cancel-\(offset)",
+        source: SourceCoordinates(topic: "requests", partition: partition, offset: offset), echoedHeaders: headers),
+      orderID: order.map(orderID), account: account, outcome: outcome,
       httpStatus: outcome == .accepted ? 200 : outcome == .rejected ? 404 : nil, attempts: attempts,
       deduplicated: deduplicated,
-      source: SourceCoordinates(topic: "requests", partition: partition, offset: offset),
       stages: CancelResult.Stages(
         produced: start, received: start + .milliseconds(1),
-        firstSent: attempts > 0 ? start + .milliseconds(2) : nil, answered: start + .milliseconds(7)),
-      echoedHeaders: headers)
+        firstSent: attempts > 0 ? start + .milliseconds(2) : nil, answered: start + .milliseconds(7)))
   }
 
   static func accounts() throws -> Accounts {

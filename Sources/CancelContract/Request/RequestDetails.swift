@@ -1,0 +1,77 @@
+/// The optional members of a request that the worker does not decide by, and that its results repeat.
+///
+/// This file is where the contract knows them by name: a member that is added here is read from requests and repeated
+/// on results. `RequestEncoder` writes it, and the ledger keeps it from its next version on.
+public struct RequestDetails: Hashable, Sendable {
+  /// Why, in the sender's words.
+  public var reason: String?
+  /// Who asked.
+  public var origin: Origin?
+  /// The kill-switch pull or batch that the request is part of.
+  public var campaignID: String?
+  /// When the sender decided to cancel.
+  public var decidedAt: Timestamp?
+  /// A JSON object, repeated byte for byte.
+  public var context: JSONText?
+
+  /// Details with the given members.
+  public init(
+    reason: String? = nil,
+    origin: Origin? = nil,
+    campaignID: String? = nil,
+    decidedAt: Timestamp? = nil,
+    context: JSONText? = nil
+  ) {
+    self.reason = reason
+    self.origin = origin
+    self.campaignID = campaignID
+    self.decidedAt = decidedAt
+    self.context = context
+  }
+
+  /// Who or what asked for a cancel.
+  public struct Origin: Hashable, Sendable {
+    /// The sending system.
+    public var system: String?
+    /// The person or service account.
+    public var actor: String?
+    /// The algorithm that decided.
+    public var algorithm: String?
+    /// The trading desk.
+    public var desk: String?
+
+    /// An origin with the given members.
+    public init(system: String? = nil, actor: String? = nil, algorithm: String? = nil, desk: String? = nil) {
+      self.system = system
+      self.actor = actor
+      self.algorithm = algorithm
+      self.desk = desk
+    }
+  }
+}
+
+extension RequestDetails {
+  /// How the members are read from a request.
+  static let requestMembers: [RequestMember] = [
+    .text("reason", 0...RequestLimits.reason) { $0.details.reason = $1 },
+    .origin("origin") { $0.details.origin = $1 },
+    .identifier("campaignId", 0...RequestLimits.campaignID) { $0.details.campaignID = $1 },
+    .timestamp("decidedAt") { $0.details.decidedAt = $1 },
+    .object("context", maximumBytes: RequestLimits.context) { $0.details.context = $1 },
+  ]
+
+  /// Reads what a result repeats.
+  init(fromResult reader: EventReader) throws(UnreadableEvent) {
+    decidedAt = try reader.optional("timestamps.decided", \.timestamp)
+    campaignID = try reader.optional("campaignId", \.string)
+    context = try reader.object("context")
+  }
+}
+
+extension JSONWriter {
+  /// Writes the members that a result repeats, but for `decidedAt`, which stands among the result's times.
+  mutating func resultMembers(of details: RequestDetails) {
+    member("campaignId", details.campaignID)
+    member("context", details.context)
+  }
+}
