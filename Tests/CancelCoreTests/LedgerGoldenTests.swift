@@ -15,7 +15,7 @@ import Testing
   @Test(arguments: LedgerGolden.records.map(\.name))
   func theCurrentVersionIsWrittenAsTheFilesHaveIt(name: String) throws {
     let record = try #require(LedgerGolden.records.first { $0.name == name }).record
-    let file = Self.folder.appending(path: "\(name).v\(LedgerRecord.version).hex")
+    let file = Self.folder.appending(path: "\(name).v\(LedgerVersion.current.rawValue).hex")
     let hex = record.encoded().map { String(format: "%02x", $0) }.joined()
     if ProcessInfo.processInfo.environment["UPDATE_GOLDEN"] == "1" {
       try Data("\(hex)\n".utf8).write(to: file)
@@ -29,6 +29,24 @@ import Testing
     let record = try #require(LedgerGolden.records.first { $0.name == name }).record
     let read = try LedgerRecord(decoding: Self.bytes(ofFile: "\(name).v1.hex"))
     #expect(LedgerGolden.Comparable(read) == LedgerGolden.Comparable(record))
+  }
+
+  @Test(arguments: ["settled-accepted", "settled-rejected", "calls"])
+  func memoriesOfVersionOneAreRestoredAsTheyAre(name: String) throws {
+    let record = try #require(LedgerGolden.records.first { $0.name == name }).record
+    let bytes = try Self.bytes(ofFile: "\(name).v1.hex")
+    let restored = try #require(try RememberedRecord.restoring(bytes, window: .seconds(60)))
+    let written = try #require(try RememberedRecord.restoring(record.encoded(), window: .seconds(60)))
+    #expect(restored.record.bytes == bytes)
+    #expect(restored.record.settled == written.record.settled)
+    #expect(restored.record.sends == written.record.sends)
+    #expect(restored.record.end(window: .seconds(60)) == restored.end)
+    #expect((restored.end, restored.release) == (written.end, written.release))
+  }
+
+  @Test func aRecordWithoutAVersionIsAnError() {
+    #expect(throws: LedgerError.truncated(at: 0)) { try LedgerRecord(decoding: []) }
+    #expect(throws: LedgerError.malformed("the version is 0", at: 0)) { try LedgerRecord(decoding: [0, 1]) }
   }
 
   private static func bytes(ofFile name: String) throws -> [UInt8] {

@@ -2,12 +2,15 @@ import FoundationEssentials
 
 /// Reads what `ByteWriter` wrote; whatever the bytes, it ends in a value or a `LedgerError`.
 struct ByteReader {
+  /// The layout of the record.
+  let version: LedgerVersion
   private let bytes: [UInt8]
   private(set) var position: Int
 
-  init(_ bytes: [UInt8], from position: Int = 0) {
+  init(_ bytes: [UInt8], from position: Int, version: LedgerVersion) {
     self.bytes = bytes
     self.position = position
+    self.version = version
   }
 
   var isAtEnd: Bool { position == bytes.count }

@@ -1,10 +1,22 @@
 import CancelContract
 import FoundationEssentials
 
+/// The layouts of ledger records, oldest first.
+///
+/// A change of layout adds a case, and the readers that it concerns ask `ByteReader.version`. No case is ever removed:
+/// a worker reads every older version, for a compacted ledger holds records of all of them. It stops at a newer one.
+enum LedgerVersion: UInt8, CaseIterable, Comparable {
+  case one = 1
+
+  /// The version in which records are written.
+  static let current = LedgerVersion.one
+
+  static func < (left: LedgerVersion, right: LedgerVersion) -> Bool { left.rawValue < right.rawValue }
+}
+
 /// An order's state, as its records on the ledger topic hold it.
 ///
-/// Layout, version 1: a version byte, a kind byte, then the kind's members as `ByteWriter` writes them. A change of
-/// layout takes a new version; a worker that meets a version it doesn't know stops.
+/// Layout: a byte with the version, a byte with the kind, then the kind's members as a `ByteSink` takes them.
 enum LedgerRecord: Sendable {
   /// Requests that wait for their answer, and the calls that were sent for them.
   case open(OpenState)
@@ -14,9 +26,6 @@ enum LedgerRecord: Sendable {
   case calls([Send])
   /// More requests of an order that is open.
   case more([OpenRequest])
-
-  static let version: UInt8 = 1
-  static let headerLength = 2
 
   enum Kind: UInt8 {
     case open = 1
@@ -44,7 +53,7 @@ enum LedgerRecord: Sendable {
   }
 
   private func write(to sink: inout some ByteSink) {
-    sink.byte(LedgerRecord.version)
+    sink.byte(LedgerVersion.current.rawValue)
     sink.byte(kind.rawValue)
     switch self {
     case .open(let state): sink.open(state)
@@ -55,8 +64,8 @@ enum LedgerRecord: Sendable {
   }
 
   init(decoding bytes: [UInt8]) throws(LedgerError) {
-    var reader = ByteReader(bytes)
-    switch try LedgerRecord.kind(&reader) {
+    var reader = try ByteReader(record: bytes)
+    switch try reader.kind() {
     case .open: self = .open(try reader.open())
     case .settled: self = .settled(try reader.settled())
     case .calls: self = .calls(try reader.sends())
@@ -64,12 +73,20 @@ enum LedgerRecord: Sendable {
     }
     guard reader.isAtEnd else { throw .malformed("more bytes follow the record's end", at: reader.position) }
   }
+}
 
-  static func kind(_ reader: inout ByteReader) throws(LedgerError) -> Kind {
-    let version = try reader.byte()
-    guard version <= LedgerRecord.version else { throw .newerVersion(version) }
-    guard version == LedgerRecord.version else { throw .malformed("the version is 0", at: 0) }
-    guard let kind = Kind(rawValue: try reader.byte()) else { throw .malformed("the kind is unknown", at: 1) }
+extension ByteReader {
+  /// A reader of the record's members, behind its version.
+  init(record bytes: [UInt8]) throws(LedgerError) {
+    guard let number = bytes.first else { throw .truncated(at: 0) }
+    guard let version = LedgerVersion(rawValue: number) else {
+      throw number == 0 ? .malformed("the version is 0", at: 0) : .newerVersion(number)
+    }
+    self.init(bytes, from: 1, version: version)
+  }
+
+  mutating func kind() throws(LedgerError) -> LedgerRecord.Kind {
+    guard let kind = LedgerRecord.Kind(rawValue: try byte()) else { throw .malformed("the kind is unknown", at: 1) }
     return kind
   }
 }
@@ -161,7 +178,7 @@ public enum LedgerError: Error, Equatable, Sendable, CustomStringConvertible {
     switch self {
     case .newerVersion(let version):
       """
-      the record has version \(version), and this worker reads up to \(LedgerRecord.version): \
+      the record has version \(version), and this worker reads up to \(LedgerVersion.current.rawValue): \
       a newer worker wrote it; run that version or a later one
       """
     case .truncated(let position):

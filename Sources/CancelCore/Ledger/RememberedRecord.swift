@@ -22,17 +22,17 @@ struct RememberedRecord: Sendable {
     self.bytes = bytes
   }
 
-  /// Takes a record from the ledger as it is.
+  /// Checks a record from the ledger and keeps it as it is, also in an older version.
   ///
   /// - Returns: the record, when it may be forgotten, and when the last slot that its calls hold is free; `nil` where
   ///   it is of another kind.
   static func restoring(
     _ bytes: [UInt8], window: Duration
   ) throws(LedgerError) -> (record: RememberedRecord, end: Timestamp, release: Timestamp)? {
-    var reader = ByteReader(bytes)
+    var reader = try ByteReader(record: bytes)
     let end: Timestamp
     let release: Timestamp
-    switch try LedgerRecord.kind(&reader) {
+    switch try reader.kind() {
     case .settled:
       let times = try reader.skipSettled(window: window)
       (end, release) = (max(times.until, times.release), times.release)
@@ -65,9 +65,10 @@ struct RememberedRecord: Sendable {
 
   /// When it may be forgotten: it answers no duplicate any more, and its calls hold no slot.
   func end(window: Duration) -> Timestamp {
-    var reader = ByteReader(bytes, from: LedgerRecord.headerLength)
-    if isSettled, let (until, release) = try? reader.skipSettled(window: window) { return max(until, release) }
-    return (try? reader.skipSends(window: window)) ?? .distantPast
+    guard let checked = try? RememberedRecord.restoring(bytes, window: window) else {
+      preconditionFailure("A remembered record was written or checked before it was kept.")
+    }
+    return checked.end
   }
 
   private var decoded: LedgerRecord {
