@@ -171,7 +171,8 @@ let package = Package(
     ),
     .executableTarget(name: "cancel-contract-bench", dependencies: ["CancelContract"]),
     .testTarget(name: "KafkaTests", dependencies: ["Kafka", .product(name: "Logging", package: "swift-log")]),
-    .testTarget(name: "CancelContractTests", dependencies: ["CancelContract", "Fuzz"], exclude: ["Golden"]),
+    .testTarget(
+      name: "CancelContractTests", dependencies: ["CancelContract", "CancelCore", "Fuzz"], exclude: ["Golden"]),
     .testTarget(
       name: "CancelAPITests",
       dependencies: [

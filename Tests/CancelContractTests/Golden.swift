@@ -109,6 +109,7 @@ extension Golden {
       )
     ),
     NamedResult(name: "result-duplicate", result: duplicate),
+    NamedResult(name: "result-audited", result: audited),
     NamedResult(name: "result-invalid", result: invalid),
   ]
 
@@ -149,6 +150,13 @@ extension Golden {
   static let requestID = UUID(
     uuid: (0x84, 0x28, 0x80, 0xA3, 0xF5, 0xA6, 0x4C, 0xFC, 0x88, 0xA8, 0x31, 0xE1, 0x42, 0xCE, 0xA7, 0x39)
   )
+
+  /// A result that repeats every member that a request may have.
+  private static var audited: CancelResult {
+    var result = answer(.accepted, status: 200)
+    result.echo.details = details
+    return result
+  }
 
   private static var duplicate: CancelResult {
     var result = answer(.accepted, status: 200)

@@ -1,5 +1,7 @@
 import CancelContract
+import CancelCore
 import Foundation
+@testable import Fuzz
 import Testing
 
 /// Holds what is written against files, and reads the files back.
@@ -46,6 +48,31 @@ struct GoldenTests {
     let event = try ProgressDecoder().decode(value: stored.value, key: record.key, headers: stored.headers)
     #expect(event.progress == golden.event)
     #expect(event.worker == Golden.worker)
+  }
+
+  /// A member that is added must be in the golden events, for they are what holds writers and readers together.
+  @Test func `the golden events have every detail that a request may have`() {
+    let missing = Mirror(reflecting: Golden.details).children.filter { isNil($0.value) }.map(\.label)
+    #expect(missing == [])
+    let origin = Golden.details.origin.map { Mirror(reflecting: $0).children.filter { isNil($0.value) }.map(\.label) }
+    #expect(origin == [])
+  }
+
+  /// A member that is added must be among what the fuzz targets try.
+  @Test func `the fuzz targets try every detail that a request may have`() {
+    var random = SplitMix64(seed: 1)
+    var missing = Set(Mirror(reflecting: RequestDetails()).children.compactMap(\.label))
+    for _ in 0..<200 {
+      for child in Mirror(reflecting: RandomRequests.details(&random)).children where !isNil(child.value) {
+        if let label = child.label { missing.remove(label) }
+      }
+    }
+    #expect(missing == [])
+  }
+
+  private func isNil(_ value: Any) -> Bool {
+    let mirror = Mirror(reflecting: value)
+    return mirror.displayStyle == .optional && mirror.children.isEmpty
   }
 
   @Test func `a structured event is read`() throws {

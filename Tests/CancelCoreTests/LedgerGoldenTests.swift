@@ -44,6 +44,16 @@ import Testing
     #expect((restored.end, restored.release) == (written.end, written.release))
   }
 
+  /// A member that is added must be in the golden records, for they are what holds writer and reader together.
+  @Test func theGoldenRecordsHaveEveryDetailThatARequestMayHave() {
+    let details = LedgerGolden.fullRequest.received.request.details
+    let missing = Mirror(reflecting: details).children.filter { child in
+      let mirror = Mirror(reflecting: child.value)
+      return mirror.displayStyle == .optional && mirror.children.isEmpty
+    }
+    #expect(missing.map(\.label) == [])
+  }
+
   @Test func aRecordWithoutAVersionIsAnError() {
     #expect(throws: LedgerError.truncated(at: 0)) { try LedgerRecord(decoding: []) }
     #expect(throws: LedgerError.malformed("the version is 0", at: 0)) { try LedgerRecord(decoding: [0, 1]) }

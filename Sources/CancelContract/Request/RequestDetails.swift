@@ -65,13 +65,37 @@ extension RequestDetails {
     decidedAt = try reader.optional("timestamps.decided", \.timestamp)
     campaignID = try reader.optional("campaignId", \.string)
     context = try reader.object("context")
+    reason = try reader.optional("reason", \.string)
+    origin = try reader.object("origin").map { (_) throws(UnreadableEvent) in
+      Origin(
+        system: try reader.optional("origin.system", \.string),
+        actor: try reader.optional("origin.actor", \.string),
+        algorithm: try reader.optional("origin.algorithm", \.string),
+        desk: try reader.optional("origin.desk", \.string)
+      )
+    }
   }
 }
 
 extension JSONWriter {
   /// Writes the members that a result repeats, but for `decidedAt`, which stands among the result's times.
+  ///
+  /// `campaignId` and `context` are always there, null where the request has none; the others only where it has them.
   mutating func resultMembers(of details: RequestDetails) {
     member("campaignId", details.campaignID)
     member("context", details.context)
+    if let reason = details.reason { member("reason", reason) }
+    if let origin = details.origin { member("origin", origin) }
+  }
+
+  /// Writes a member that tells who asked.
+  mutating func member(_ name: StaticString, _ origin: RequestDetails.Origin) {
+    self.name(name)
+    beginObject()
+    if let system = origin.system { member("system", system) }
+    if let actor = origin.actor { member("actor", actor) }
+    if let algorithm = origin.algorithm { member("algorithm", algorithm) }
+    if let desk = origin.desk { member("desk", desk) }
+    endObject()
   }
 }

@@ -46,15 +46,7 @@ public struct RequestEncoder: Sendable {
     if let account = request.account { writer.member("account", account.description) }
     writer.member("priority", request.priority.name)
     if let reason = details.reason { writer.member("reason", reason) }
-    if let origin = details.origin {
-      writer.name("origin")
-      writer.beginObject()
-      if let system = origin.system { writer.member("system", system) }
-      if let actor = origin.actor { writer.member("actor", actor) }
-      if let algorithm = origin.algorithm { writer.member("algorithm", algorithm) }
-      if let desk = origin.desk { writer.member("desk", desk) }
-      writer.endObject()
-    }
+    if let origin = details.origin { writer.member("origin", origin) }
     if let campaignID = details.campaignID { writer.member("campaignId", campaignID) }
     if let decidedAt = details.decidedAt { writer.member("decidedAt", decidedAt) }
     if let deadline = request.deadline { writer.member("deadline", deadline) }

@@ -1,6 +1,7 @@
 /// Writes results as records: CloudEvents 1.0 in binary mode.
 ///
-/// The value has every member, null where there is nothing to say. The event's id is `EventIdentity.result(of:)`.
+/// The value has every member, null where there is nothing to say; of the request's own, those that
+/// `RequestDetails` lists only where the request has them. The event's id is `EventIdentity.result(of:)`.
 public struct ResultEncoder: Sendable {
   private let headers: EventHeaders
   private let worker: JSONText
