@@ -51,7 +51,8 @@ enum RandomRequests {
       },
       campaignID: random.maybe { RandomValues.text(&$0, limit: 256, controls: false) },
       decidedAt: random.maybe(RandomValues.timestamp),
-      context: random.maybe { RandomValues.object(&$0) }
+      context: random.maybe { RandomValues.object(&$0) },
+      venue: random.maybe { RandomValues.text(&$0, limit: 1024) }
     )
   }
 
@@ -90,7 +91,7 @@ enum RandomRequests {
       members.append(("account", JSONSpelling.string(account.description, &random)))
     }
     let details = request.details
-    let texts = [("reason", details.reason), ("campaignId", details.campaignID)]
+    let texts = [("reason", details.reason), ("campaignId", details.campaignID), ("venue", details.venue)]
     let times = [("decidedAt", details.decidedAt?.rfc3339), ("deadline", request.deadline?.rfc3339)]
     for (name, text) in texts + times {
       if let text {

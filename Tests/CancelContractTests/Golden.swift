@@ -65,7 +65,8 @@ extension Golden {
     origin: .init(system: "risk-engine", actor: "ann", algorithm: "twap", desk: "fx"),
     campaignID: "kill-2026-07-30",
     decidedAt: time(0),
-    context: context
+    context: context,
+    venue: "XETR"
   )
 }
 

@@ -30,14 +30,6 @@ import Testing
     #expect(RememberedRecord(outcome).settled == outcome)
   }
 
-  @Test func theLayoutOfVersionOneStands() {
-    let bytes = LedgerRecord.settled(settled(token: nil)).encoded()
-    let hex = bytes.map { String(format: "%02x", $0) }.joined()
-    #expect(
-      hex == "010200401e18240a0600000104632d31370000c801010101"
-        + "02030405060708090a0b0c0d0e0f10c0fd0e18240a06000100")
-  }
-
   @Test func everyTruncationIsAnError() {
     let bytes = LedgerRecord.settled(settled(token: "any text")).encoded()
     for length in bytes.indices {

@@ -13,6 +13,8 @@ public struct RequestDetails: Hashable, Sendable {
   public var decidedAt: Timestamp?
   /// A JSON object, repeated byte for byte.
   public var context: JSONText?
+  /// The trading venue of the order, in the sender's words.
+  public var venue: String?
 
   /// Details with the given members.
   public init(
@@ -20,13 +22,15 @@ public struct RequestDetails: Hashable, Sendable {
     origin: Origin? = nil,
     campaignID: String? = nil,
     decidedAt: Timestamp? = nil,
-    context: JSONText? = nil
+    context: JSONText? = nil,
+    venue: String? = nil
   ) {
     self.reason = reason
     self.origin = origin
     self.campaignID = campaignID
     self.decidedAt = decidedAt
     self.context = context
+    self.venue = venue
   }
 
   /// Who or what asked for a cancel.
@@ -58,6 +62,7 @@ extension RequestDetails {
     .identifier("campaignId", 0...RequestLimits.campaignID) { $0.details.campaignID = $1 },
     .timestamp("decidedAt") { $0.details.decidedAt = $1 },
     .object("context", maximumBytes: RequestLimits.context) { $0.details.context = $1 },
+    .text("venue", 0...RequestLimits.reason) { $0.details.venue = $1 },
   ]
 
   /// Reads what a result repeats.
@@ -65,6 +70,7 @@ extension RequestDetails {
     decidedAt = try reader.optional("timestamps.decided", \.timestamp)
     campaignID = try reader.optional("campaignId", \.string)
     context = try reader.object("context")
+    venue = try reader.optional("venue", \.string)
     reason = try reader.optional("reason", \.string)
     origin = try reader.object("origin").map { (_) throws(UnreadableEvent) in
       Origin(
@@ -86,6 +92,7 @@ extension JSONWriter {
     member("context", details.context)
     if let reason = details.reason { member("reason", reason) }
     if let origin = details.origin { member("origin", origin) }
+    if let venue = details.venue { member("venue", venue) }
   }
 
   /// Writes a member that tells who asked.

@@ -51,6 +51,7 @@ public struct RequestEncoder: Sendable {
     if let decidedAt = details.decidedAt { writer.member("decidedAt", decidedAt) }
     if let deadline = request.deadline { writer.member("deadline", deadline) }
     if let context = details.context { writer.member("context", context) }
+    if let venue = details.venue { writer.member("venue", venue) }
     writer.endObject()
     return writer.bytes
   }

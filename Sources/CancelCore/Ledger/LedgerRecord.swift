@@ -7,9 +7,11 @@ import FoundationEssentials
 /// a worker reads every older version, for a compacted ledger holds records of all of them. It stops at a newer one.
 enum LedgerVersion: UInt8, CaseIterable, Comparable {
   case one = 1
+  /// Adds `venue` to a request, behind its context.
+  case two = 2
 
   /// The version in which records are written.
-  static let current = LedgerVersion.one
+  static let current = LedgerVersion.two
 
   static func < (left: LedgerVersion, right: LedgerVersion) -> Bool { left.rawValue < right.rawValue }
 }

@@ -93,6 +93,7 @@ extension ByteSink {
     optional(details.decidedAt) { $0.fixed($1.microseconds) }
     optional(request.deadline) { $0.fixed($1.microseconds) }
     optional(details.context) { $0.blob($1.utf8) }
+    optional(details.venue) { $0.string($1) }
     string(received.source.topic)
     fixed(Int64(received.source.partition))
     fixed(received.source.offset)
@@ -155,6 +156,7 @@ extension ByteReader {
     request.details.decidedAt = try optional(time)
     request.deadline = try optional(time)
     request.details.context = try optional(blob).map { JSONText(wellFormed: $0) }
+    if version >= .two { request.details.venue = try optional(text) }
     let topic = try string()
     guard let partition = Int32(exactly: try fixed()) else {
       throw .malformed("the partition is out of range", at: position)
