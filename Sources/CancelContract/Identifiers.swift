@@ -10,7 +10,7 @@ public struct OrderID: Hashable, Comparable, Sendable, CustomStringConvertible {
     self.value = value
   }
 
-  /// The number in decimal digits, as it stands in the API's path.
+  /// The number in decimal digits, as the API's path has it.
   public var description: String { String(value) }
 
   /// Orders by number.
@@ -18,12 +18,12 @@ public struct OrderID: Hashable, Comparable, Sendable, CustomStringConvertible {
   public static func < (left: OrderID, right: OrderID) -> Bool { left.value < right.value }
 }
 
-/// The name under which an account stands in the worker's configuration; never one of its keys.
+/// The name of an account in the worker's configuration; never one of its keys.
 public struct AccountName: Hashable, Sendable, CustomStringConvertible {
   /// The name as configured.
   public let description: String
 
-  /// Takes the name as it is.
+  /// An account of that name, which is kept as it is.
   @inlinable
   public init(_ name: String) {
     self.description = name
@@ -31,13 +31,13 @@ public struct AccountName: Hashable, Sendable, CustomStringConvertible {
 }
 
 extension AccountName: ExpressibleByStringLiteral {
-  /// Takes the literal as it is.
+  /// An account of that name, which is kept as it is.
   public init(stringLiteral name: String) {
     self.init(name)
   }
 }
 
-/// Where a request stands in Kafka; no two requests share coordinates.
+/// The place of a request in Kafka; no two requests share it.
 public struct SourceCoordinates: Hashable, Sendable, CustomStringConvertible {
   /// The topic.
   public var topic: String

@@ -19,12 +19,12 @@ extension FuzzTarget {
     guard let spoilt = String(validating: bytes, as: UTF8.self) else { return .refused }
     var reader = AccountsReader(path: "/nowhere/accounts.yaml", environment: ["DESK": secret])
     let accounts = reader.read(spoilt)
-    // A variable or file that is named is told, whatever its name is made of.
+    // A fault names the variable or file that it is about, whatever its name.
     let told =
       reader.faults.map(\.description).filter { !$0.contains("variable") && !$0.contains("/nowhere/") }
       .joined(separator: "\n") + "\(accounts)"
     return verdict(
-      reader.faults.isEmpty, unless: told.contains(secret) ? "a secret is told: \(told)" : nil, input: bytes)
+      reader.faults.isEmpty, unless: told.contains(secret) ? "a secret is shown: \(told)" : nil, input: bytes)
   }
 
   /// The configuration from the environment: read, or refused with faults that name their keys.
@@ -39,11 +39,11 @@ extension FuzzTarget {
       let configuration = try WorkerConfiguration.load(path: nil, environment: environment)
       let told = "\(configuration)"
       return verdict(
-        true, unless: told.contains(secret) ? "a secret is told: \(told)" : nil, input: Array("\(environment)".utf8))
+        true, unless: told.contains(secret) ? "a secret is shown: \(told)" : nil, input: Array("\(environment)".utf8))
     } catch {
       let isProper = !error.faults.isEmpty && error.faults.allSatisfy { !$0.key.isEmpty && !$0.message.isEmpty }
       let told = "\(error)"
-      let violation = told.contains(secret) ? "a secret is told" : isProper ? nil : "a fault names nothing: \(told)"
+      let violation = told.contains(secret) ? "a secret is shown" : isProper ? nil : "a fault names nothing: \(told)"
       return verdict(false, unless: violation, input: Array("\(environment)".utf8))
     }
   }

@@ -195,7 +195,7 @@ extension FuzzTarget {
   }
 }
 
-/// Foundation's JSON parser, as a second opinion.
+/// Foundation's JSON parser, to compare with.
 ///
 /// What our reader accepts, Foundation must accept. The known differences:
 /// - Foundation refuses numbers beyond the range of a Double (`1e999`), which RFC 8259 allows; ours passes them on.
@@ -214,7 +214,7 @@ enum FoundationOracle {
     return hasExponent || hasLongDigits
   }
 
-  /// Says so where our reader accepted what Foundation refuses.
+  /// The objection to a text that our reader accepted and Foundation refuses.
   static func objection(_ utf8: [UInt8]) -> String? {
     accepts(utf8) || mayExceedDouble(utf8) ? nil : "Foundation refuses what was accepted or written"
   }

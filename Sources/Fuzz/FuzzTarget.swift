@@ -1,8 +1,8 @@
 import CancelCore
 
-/// A decoder under attack: makes one input from the random generator, and judges what the decoder does with it.
+/// A decoder and its promises: makes one input from the random generator, and judges what the decoder does with it.
 public struct FuzzTarget: Sendable {
-  /// What became of one input.
+  /// The verdict on one input.
   public enum Verdict: Hashable, Sendable {
     /// The input was read, and rightly so.
     case accepted

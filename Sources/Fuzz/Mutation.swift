@@ -1,8 +1,8 @@
 import CancelCore
 
-/// Spoils good input.
+/// Changes good input at random.
 enum Mutation {
-  /// Fragments on which decoders stumble.
+  /// Fragments that decoders handle badly.
   private static let fragments: [[UInt8]] =
     [
       "{", "}", "[", "]", "\"", ":", ",", "\\", "\\u", "\\ud800", "\\u0000", "null", "true", "-", "0", "1e999", "1.0",
@@ -35,7 +35,7 @@ enum Mutation {
     }
   }
 
-  /// Bytes without any sense.
+  /// Random bytes.
   static func noise(_ random: inout SplitMix64) -> [UInt8] {
     (0..<random.below(200)).map { _ in UInt8(truncatingIfNeeded: random.next()) }
   }
@@ -56,7 +56,7 @@ enum Mutation {
   }
 }
 
-/// The many ways in which the same JSON can be spelt.
+/// Different ways to write the same JSON.
 enum JSONSpelling {
   /// Blanks, mostly none.
   static func blanks(_ random: inout SplitMix64) -> [UInt8] {

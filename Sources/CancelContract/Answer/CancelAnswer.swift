@@ -1,4 +1,4 @@
-/// What one call to the API came to.
+/// The outcome of one call to the API.
 public struct CancelAnswer: Hashable, Sendable {
   /// The class of the answer, which decides what happens next.
   public enum Kind: Sendable, CaseIterable {
@@ -22,7 +22,7 @@ public struct CancelAnswer: Hashable, Sendable {
   public var httpStatus: Int?
   /// The confirmation token of an acceptance, where one came.
   public var token: String?
-  /// Why not: the API's problem, or one made from the status or the fault; `nil` exactly for `accepted`.
+  /// Why it was not accepted: the API's problem, or one made from the status or the fault; `nil` exactly for `accepted`.
   public var problem: Problem?
   /// What the headers said of the key's quota.
   public var rateLimit: RateLimit?

@@ -6,24 +6,24 @@ public struct JSONFault: Error, Hashable, Sendable, CustomStringConvertible {
     case notUTF8
     /// The text breaks the grammar of RFC 8259.
     case notJSON
-    /// Arrays and objects stand in each other deeper than allowed.
+    /// Arrays and objects are nested deeper than allowed.
     case tooDeep
   }
 
   /// The kind of fault.
   public let code: Code
-  /// The byte at which the text stops making sense, counted from 0; the text's length where its end came too soon.
+  /// The byte at which the fault was found, counted from 0; the text's length where it ends too soon.
   public let offset: Int
   /// The line of that byte, counted from 1.
   public let line: Int
   /// The character in that line, counted from 1.
   public let column: Int
-  /// What should have stood there.
+  /// What was expected there.
   public let expected: String
-  /// The byte that stands there; `nil` at the text's end.
+  /// The byte at that place; `nil` at the text's end.
   public let found: UInt8?
 
-  /// What was expected, what stands there instead, and where.
+  /// What was expected, what was found instead, and where.
   public var description: String {
     "expected \(expected), found \(foundDescription) at byte \(offset) (line \(line), column \(column))"
   }

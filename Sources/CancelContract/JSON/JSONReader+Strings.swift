@@ -1,4 +1,4 @@
-/// Where a string stands in the text: a token that was checked but not yet decoded.
+/// The range of a string in the text: a token that was checked but not yet decoded.
 public struct JSONString: Hashable, Sendable {
   /// The bytes between the quotes.
   public let range: Range<Int>

@@ -1,4 +1,4 @@
-/// Why a request still has no result: told when the wait is long, and again when the estimate slips much.
+/// Why a request still has no result: published when the wait is long, and again when the estimate moves much.
 public struct ProgressEvent: Hashable, Sendable {
   /// What the request waits for.
   public enum Reason: String, Sendable, CaseIterable {
@@ -24,7 +24,7 @@ public struct ProgressEvent: Hashable, Sendable {
   public var estimatedAt: Timestamp?
   /// Since when the request has waited.
   public var waitingSince: Timestamp
-  /// When this was said.
+  /// When the event was made.
   public var reportedAt: Timestamp
   /// The number of this event among those of the request, counted from 1.
   public var sequence: Int

@@ -36,7 +36,7 @@ public struct RecordHeader: Hashable, Sendable {
 
 /// A record that could not be read, as it goes to the dead-letter topic.
 ///
-/// Key, value and headers are byte for byte those of the record; behind its headers stand ours. A record that was a dead
+/// Key, value and headers are byte for byte those of the record; our headers follow its own. A record that was a dead
 /// letter before has them twice, of which the last ones count. A record so large that it could not take our headers as
 /// well is left where it is: the dead letter has only our headers, which tell where.
 public enum DeadLetter {
@@ -51,7 +51,7 @@ public enum DeadLetter {
   /// The problem's `detail`.
   public static let detailHeader = "dead-letter-detail"
 
-  /// Stands where the record itself was left out, with its size in bytes.
+  /// Present where the record itself was left out; its size in bytes.
   public static let leftOutHeader = "dead-letter-left-out-bytes"
 
   /// The largest record that is repeated: a broker's default limit is 1,048,588 bytes, librdkafka's 1,000,000, both with

@@ -2,7 +2,7 @@
 public struct ReceivedRequest: Hashable, Sendable {
   /// What the sender asked for.
   public var request: CancelRequest
-  /// Where the record stands.
+  /// The coordinates of the record.
   public var source: SourceCoordinates
   /// When the record was produced, by Kafka's timestamp.
   public var producedAt: Timestamp
@@ -46,7 +46,7 @@ public struct ReceivedRequest: Hashable, Sendable {
 public struct RequestEcho: Hashable, Sendable {
   /// The request's own id.
   public var cancelID: String
-  /// Where the request's record stands.
+  /// The coordinates of the request's record.
   public var source: SourceCoordinates
   /// The record's key.
   public var key: [UInt8]?
@@ -114,7 +114,7 @@ extension UnreadableRequest {
 
   /// The request's own id.
   public var cancelID: String { echo.cancelID }
-  /// Where the record stands.
+  /// The coordinates of the record.
   public var source: SourceCoordinates { echo.source }
   /// The headers that the result repeats.
   public var echoedHeaders: [RecordHeader] {

@@ -84,7 +84,7 @@ extension RequestDetails {
 }
 
 extension JSONWriter {
-  /// Writes the members that a result repeats, but for `decidedAt`, which stands among the result's times.
+  /// Writes the members that a result repeats, but for `decidedAt`, which is among the result's times.
   ///
   /// `campaignId` and `context` are always there, null where the request has none; the others only where it has them.
   mutating func resultMembers(of details: RequestDetails) {

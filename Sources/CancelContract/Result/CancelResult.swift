@@ -8,11 +8,11 @@ public struct CancelResult: Hashable, Sendable {
   public var orderID: OrderID?
   /// The account that was used; `nil` where the message could not be read so far.
   public var account: AccountName?
-  /// What became of it.
+  /// Its outcome.
   public var outcome: CancelOutcome
   /// The API's confirmation token, where it gave one.
   public var token: String?
-  /// Why not; `nil` exactly when `outcome` is `accepted`.
+  /// Why it was not accepted; `nil` exactly when `outcome` is `accepted`.
   public var problem: Problem?
   /// The API's last status code; `nil` where it never answered.
   public var httpStatus: Int?
@@ -85,13 +85,13 @@ public struct CancelResult: Hashable, Sendable {
 extension CancelResult {
   /// The request's own id.
   public var cancelID: String { echo.cancelID }
-  /// Where the request's record stands.
+  /// The coordinates of the request's record.
   public var source: SourceCoordinates { echo.source }
   /// The request's headers that the result repeats.
   public var echoedHeaders: [RecordHeader] { echo.echoedHeaders }
 }
 
-/// What became of a request.
+/// The outcome of a request.
 public enum CancelOutcome: UInt8, Sendable, CaseIterable {
   /// The API took the cancel (any 2xx).
   case accepted = 0

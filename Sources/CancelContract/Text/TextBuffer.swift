@@ -1,6 +1,6 @@
 import FoundationEssentials
 
-/// A short text in the making, in memory on the stack whose size is known beforehand.
+/// A short text that is being built, in memory on the stack of a size known beforehand.
 ///
 /// Building texts here and appending them to an array at once saves the array's checks for each byte.
 struct TextBuffer {

@@ -170,7 +170,7 @@ public enum LedgerError: Error, Equatable, Sendable, CustomStringConvertible {
   case newerVersion(UInt8)
   /// The record ends too soon.
   case truncated(at: Int)
-  /// The record's bytes make no sense.
+  /// The record's bytes are not in the layout.
   case malformed(String, at: Int)
   /// The record's key is neither `orderId@account` nor `orderId#n@account`.
   case malformedKey(String)

@@ -23,11 +23,11 @@ struct OpenOrder: Sendable {
   var stage = Stage.arriving
   /// The most urgent of its requests' priorities, the earliest of their deadlines, and the order's arrival.
   var rank: CallRank
-  /// The rank with which it stands in its key's queue, while it waits.
+  /// The rank with which it is in its key's queue, while it waits.
   var queuedRank: CallRank?
   /// When its entry among the engine's order timers is due.
   var timerAt = Timestamp.distantFuture
-  /// What its requesters were told of the wait.
+  /// What was published about the wait.
   var wait = WaitWatch()
   /// Calls that count as attempts.
   var attempts = 0
