@@ -172,7 +172,12 @@ let package = Package(
     .executableTarget(name: "cancel-contract-bench", dependencies: ["CancelContract"]),
     .testTarget(name: "KafkaTests", dependencies: ["Kafka", .product(name: "Logging", package: "swift-log")]),
     .testTarget(
-      name: "CancelContractTests", dependencies: ["CancelContract", "CancelCore", "Fuzz"], exclude: ["Golden"]),
+      name: "CancelContractTests",
+      dependencies: [
+        "CancelContract", "CancelCore", "CancelService", "Fuzz", "Operations",
+        .product(name: "Yams", package: "Yams"),
+      ],
+      exclude: ["Golden"]),
     .testTarget(
       name: "CancelAPITests",
       dependencies: [
