@@ -51,6 +51,8 @@ public enum EventType: String, Sendable, CaseIterable {
 /// The names of the headers that the contract gives a meaning to.
 enum HeaderName {
   static let contentType = "content-type"
+  /// How Spring Cloud Stream spells it, in lower case.
+  static let springContentType = "contenttype"
   static let specVersion = "ce_specversion"
   static let id = "ce_id"
   static let source = "ce_source"

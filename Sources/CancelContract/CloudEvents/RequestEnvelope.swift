@@ -30,10 +30,10 @@ struct RequestEnvelope {
     var attributes = Attributes()
     for header in headers {
       if echoedNames.contains(where: header.name.isHeaderName) { echo(header) }
-      if header.name.isHeaderName(HeaderName.contentType) {
+      if header.name.isHeaderName(HeaderName.contentType) || header.name.isHeaderName(HeaderName.springContentType) {
         mode = Self.mode(ofContentType: header.value ?? [])
       } else {
-        attributes.take(header)
+        attributes.add(header)
       }
     }
     if mode == .unsupported {
@@ -54,12 +54,19 @@ struct RequestEnvelope {
     echoed.append(header)
   }
 
+  /// The mode that a content type asks for, which is compared as a media type (RFC 9110, section 8.3.1).
+  ///
+  /// Quotes around the whole are passed over: Spring writes header values as JSON.
   private static func mode(ofContentType value: [UInt8]) -> Mode {
-    let blank: (UInt8) -> Bool = { $0 == 0x20 || $0 == 0x09 }
-    let mediaType = value.prefix { $0 != UInt8(ascii: ";") }.drop(while: blank)
-    let name = String(decoding: mediaType.prefix { !blank($0) }.prefix(64), as: UTF8.self).lowercased()
+    let isBlank: (UInt8) -> Bool = { $0 == 0x20 || $0 == 0x09 || $0 == UInt8(ascii: "\"") }
+    let mediaType = value.drop(while: isBlank).prefix { !isBlank($0) && $0 != UInt8(ascii: ";") }
+    let name = String(decoding: mediaType.prefix(64), as: UTF8.self).lowercased()
     if name == "application/cloudevents+json" { return .structured }
-    return name.hasPrefix("application/cloudevents") ? .unsupported : .plain
+    let isCloudEvents = ["", "+", "-"].contains { separator in
+      let prefix = "application/cloudevents\(separator)"
+      return separator.isEmpty ? name == prefix : name.hasPrefix(prefix)
+    }
+    return isCloudEvents ? .unsupported : .plain
   }
 }
 
@@ -77,16 +84,16 @@ private struct Attributes {
 
   var isAnyPresent: Bool { specVersion.count + id.count + source.count + type.count > 0 }
 
-  mutating func take(_ header: RecordHeader) {
+  mutating func add(_ header: RecordHeader) {
     guard (5...14).contains(header.name.utf8.count) else { return }
     if header.name.isHeaderName(HeaderName.id) {
-      Self.take(header, into: &id)
+      Self.add(header, to: &id)
     } else if header.name.isHeaderName(HeaderName.type) {
-      Self.take(header, into: &type)
+      Self.add(header, to: &type)
     } else if header.name.isHeaderName(HeaderName.source) {
-      Self.take(header, into: &source)
+      Self.add(header, to: &source)
     } else if header.name.isHeaderName(HeaderName.specVersion) {
-      Self.take(header, into: &specVersion)
+      Self.add(header, to: &specVersion)
     }
   }
 
@@ -97,14 +104,14 @@ private struct Attributes {
     return Self.fault(id, HeaderName.id) ?? Self.fault(source, HeaderName.source) ?? Self.fault(type, HeaderName.type)
   }
 
-  private static func take(_ header: RecordHeader, into attribute: inout Attribute) {
+  private static func add(_ header: RecordHeader, to attribute: inout Attribute) {
     attribute.count += 1
     if attribute.count == 1 { attribute.value = header.value ?? [] }
   }
 
   private static func fault(_ attribute: Attribute, _ name: String) -> RequestFault? {
     if attribute.count > 1 {
-      return RequestFault(.envelopeInvalid, "the header `\(name)` stands twice: send it once")
+      return RequestFault(.envelopeInvalid, "the header `\(name)` appears twice: send it once")
     }
     if attribute.value.isEmpty {
       return .attributeMissing(name, place: "header")

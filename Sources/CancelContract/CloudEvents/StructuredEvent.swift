@@ -1,10 +1,10 @@
 import FoundationEssentials
 
-/// A CloudEvent in JSON: where its data stands, and what is wrong with the rest.
+/// A CloudEvent in JSON: where its data is, and what is wrong with the rest.
 struct StructuredEvent {
   /// `id`, where it can stand in for `cancelId`.
   var id: String?
-  /// Where the member `data` stands; `nil` where it is missing or null.
+  /// The range of the member `data`; `nil` where it is missing or null.
   var data: Range<Int>?
   /// The bytes of the member `data_base64`.
   var decodedData: [UInt8]?
@@ -27,7 +27,7 @@ struct StructuredEvent {
           continue
         }
         if seen.contains(member) {
-          note(RequestFault(.duplicateMember, "`\(member.name)` stands twice in the CloudEvent: send it once"))
+          note(RequestFault(.duplicateMember, "`\(member.name)` appears twice in the CloudEvent: send it once"))
           try reader.skipValue()
           continue
         }
@@ -99,12 +99,12 @@ struct StructuredEvent {
 }
 
 extension RequestFault {
-  /// Both kinds of data are there.
+  /// Both `data` and `data_base64` are there.
   fileprivate static var bothData: RequestFault {
     RequestFault(.envelopeInvalid, "`data` and `data_base64` exclude each other: send one of them")
   }
 
-  /// An attribute that must be there isn't, or is empty.
+  /// A required attribute is missing or empty.
   static func attributeMissing(_ name: String, place: String) -> RequestFault {
     RequestFault(
       .envelopeInvalid,
@@ -112,7 +112,7 @@ extension RequestFault {
     )
   }
 
-  /// The CloudEvents version is another.
+  /// The CloudEvents version is not 1.0.
   static func specVersion(_ name: String) -> RequestFault {
     RequestFault(.envelopeInvalid, "`\(name)` must be \"1.0\"")
   }

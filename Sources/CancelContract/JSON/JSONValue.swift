@@ -1,4 +1,4 @@
-/// A whole JSON value, for readers that are not in a hurry: events, `watch`, tests.
+/// A whole JSON value, for code where speed does not matter: events, `watch`, tests.
 public indirect enum JSONValue: Hashable, Sendable {
   /// `null`.
   case null
@@ -10,7 +10,7 @@ public indirect enum JSONValue: Hashable, Sendable {
   case string(String)
   /// An array.
   case array([JSONValue])
-  /// An object's members in their order; the same name may stand more than once.
+  /// An object's members in their order; the same name may appear more than once.
   case object([Member])
 
   /// A member of an object.
@@ -93,10 +93,10 @@ extension JSONValue {
     if case .string(let text) = self { text } else { nil }
   }
 
-  /// The integer; `nil` for other kinds, for fractions and exponents, and beyond 64 bits.
+  /// The integer, read exactly from any way to write it; `nil` for other kinds, for fractions, and beyond 64 bits.
   public var integer: Int64? {
     guard case .number(let text) = self else { return nil }
-    return Int64(text)
+    return Int64(exactlyJSON: text)
   }
 
   /// The boolean; `nil` for other kinds.
@@ -150,7 +150,7 @@ public struct JSONText: Hashable, Sendable, CustomStringConvertible {
   /// Well-formed JSON in UTF-8.
   public let utf8: [UInt8]
 
-  /// Takes text that is known to be well-formed JSON.
+  /// A text that is known to be well-formed JSON.
   public init(wellFormed utf8: [UInt8]) {
     self.utf8 = utf8
   }
@@ -160,7 +160,7 @@ public struct JSONText: Hashable, Sendable, CustomStringConvertible {
 }
 
 extension JSONText {
-  /// Checks that `utf8` is one JSON value and takes it without the blanks around it.
+  /// Checks that `utf8` is one JSON value and keeps it without the blanks around it.
   ///
   /// - Throws: `JSONFault`, with the place.
   public init(checking utf8: [UInt8], maximumDepth: Int = JSONReader.deepest) throws(JSONFault) {

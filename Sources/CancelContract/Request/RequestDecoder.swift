@@ -1,10 +1,13 @@
 /// Reads requests from records: plain JSON, or CloudEvents 1.0 in binary or structured mode.
 ///
-/// Unknown members are ignored; known ones must be what the contract says, and stand once. `null` stands for an optional
+/// A value is read as a structured CloudEvent where the content type says so, or where it has a member `specversion` and
+/// no `orderId` of its own.
+///
+/// Unknown members are ignored; known ones must be what the contract says, and must not appear twice. `null` stands for an optional
 /// member that is absent. Points in time are strings of RFC 3339, or integers of milliseconds since 1970 (not seconds:
 /// integers before March 1973 are refused).
 public struct RequestDecoder: Sendable {
-  /// The largest value that is read unless told otherwise: 1 MiB.
+  /// The largest value that is read by default: 1 MiB.
   public static let defaultMaximumBytes = 1024 * 1024
 
   private let echoedNames: [String]
@@ -28,7 +31,7 @@ public struct RequestDecoder: Sendable {
   ///   - value: The record's value; `nil` for a tombstone.
   ///   - key: The record's key, which the result repeats where it has at most 64 KiB.
   ///   - headers: The record's headers; their values may be any bytes.
-  ///   - source: Where the record stands; names the request where it has no id of its own.
+  ///   - source: The coordinates of the record; names the request where it has no id of its own.
   ///   - producedAt: Kafka's timestamp of the record.
   ///   - receivedAt: When the worker received the record.
   public func decode(
@@ -96,11 +99,14 @@ public struct RequestDecoder: Sendable {
     }
     do {
       var reader = JSONReader(value)
-      if envelope.mode == .structured {
-        try readEvent(from: &reader, into: &draft, &envelope)
-      } else {
-        try readRequest(from: &reader, into: &draft)
+      if envelope.mode != .structured { try readRequest(from: &reader, into: &draft) }
+      // Some senders, such as the Python SDK 1.x and Dapr, leave out a structured event's content type.
+      if draft.hasSeenSpecVersion, !draft.hasSeenOrderID, envelope.mode != .unsupported {
+        draft = RequestDraft()
+        reader = JSONReader(value)
+        envelope.mode = .structured
       }
+      if envelope.mode == .structured { try readEvent(from: &reader, into: &draft, &envelope) }
     } catch {
       return envelope.fault ?? RequestFault(error)
     }

@@ -15,6 +15,9 @@ struct RequestDraft {
   /// Whether there was a member `orderId`.
   var hasSeenOrderID: Bool { seen & 1 << RequestMember.orderID != 0 }
 
+  /// Whether there was a member `specversion`, which no request has and every CloudEvent in JSON.
+  private(set) var hasSeenSpecVersion = false
+
   /// Keeps the fault if it is the first.
   mutating func note(_ fault: RequestFault) {
     if self.fault == nil { self.fault = fault }
@@ -34,6 +37,7 @@ struct RequestDraft {
       if let index = RequestMember.index(of: name, in: reader) {
         try readMember(index, named: name, from: &reader)
       } else {
+        if reader.matches(name, "specversion") { hasSeenSpecVersion = true }
         try reader.skipValue()
       }
     } while try reader.continuesObject()
@@ -81,8 +85,8 @@ struct RequestDraft {
       let number = try reader.readNumber()
       // At the end of a text that broke off, digits may be missing.
       guard reader.position < reader.end else { throw reader.fault(at: reader.end, expected: "`,` or `}`") }
-      guard number.isInteger else {
-        return note(.orderID("has a fraction or an exponent", at: place, in: reader))
+      guard !reader.hasFraction(number) else {
+        return note(.orderID("has a fraction", at: place, in: reader))
       }
       guard let value = reader.int64(number) else {
         return note(.orderID("exceeds 64 bits", at: place, in: reader))

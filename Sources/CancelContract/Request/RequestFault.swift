@@ -65,7 +65,7 @@ enum RequestLimits {
   /// Bytes of a record's key; a result doesn't repeat a longer one, or it might not fit into a record itself.
   static let key = 64 * 1024
 
-  /// The earliest integer that is read as milliseconds: a smaller one is most likely meant as seconds.
+  /// The smallest integer that is read as milliseconds; a smaller one was most likely meant as seconds.
   static let earliestMilliseconds: Int64 = 100_000_000_000
   /// The last millisecond of the year 9999.
   static let latestMilliseconds: Int64 = 253_402_300_799_999
@@ -97,15 +97,15 @@ extension RequestFault {
     RequestFault(.memberInvalid, "`\(member)` (\(reader.placeDescription(of: offset))) \(fix)", member: member)
   }
 
-  /// A member that stands twice.
+  /// A member that appears twice.
   static func duplicate(_ member: String, at offset: Int, in reader: JSONReader) -> RequestFault {
     let place = reader.placeDescription(of: offset)
-    return RequestFault(.duplicateMember, "`\(member)` stands again at \(place): send it once", member: member)
+    return RequestFault(.duplicateMember, "`\(member)` appears again at \(place): send it once", member: member)
   }
 }
 
 extension JSONReader {
-  /// The kind of the next value and where it stands.
+  /// The kind of the next value, and its place.
   mutating func peekPlace() throws(JSONFault) -> (kind: JSONKind, place: Int) {
     let kind = try peekKind()
     return (kind, position)

@@ -34,9 +34,8 @@ extension Problem {
 extension ProblemType {
   /// The kind of problem that has this `type`; `nil` where it is none of the worker's.
   public init?(uri: String) {
-    let prefix = "urn:cancel-worker:problem:"
-    guard uri.hasPrefix(prefix) else { return nil }
-    self.init(rawValue: String(uri.dropFirst(prefix.count)))
+    guard uri.hasPrefix(Self.prefix) else { return nil }
+    self.init(rawValue: String(uri.dropFirst(Self.prefix.count)))
   }
 }
 
@@ -98,14 +97,23 @@ extension Problem {
     } else if body.count > Self.maximumAPIBytes {
       reason = "sent more than \(Self.maximumAPIBytes) bytes, which are left out"
     } else if let json = try? JSONText(checking: text, maximumDepth: Self.maximumAPIDepth) {
-      if json.utf8.first == UInt8(ascii: "{") {
+      if json.utf8.first != UInt8(ascii: "{") {
+        reason = "sent JSON that is not an object"
+      } else if Self.claimsOwnType(json) {
+        reason = "sent a problem with a type of this worker, which is left out"
+      } else {
         self.init(json: json)
         return
       }
-      reason = "sent JSON that is not an object"
     } else {
       reason = "sent content that is not JSON"
     }
     self.init(.apiStatus, detail: "the API answered \(status) and \(reason)", status: status)
+  }
+
+  /// Whether any member `type` is one of the worker's, which would tell readers that the worker wrote the problem.
+  private static func claimsOwnType(_ json: JSONText) -> Bool {
+    let members = (try? JSONValue(json.utf8))?.members ?? []
+    return members.contains { $0.name == "type" && $0.value.string?.hasPrefix(ProblemType.prefix) == true }
   }
 }

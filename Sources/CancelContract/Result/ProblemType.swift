@@ -10,7 +10,7 @@ public enum ProblemType: String, Sendable, CaseIterable {
   case notAnObject = "not-an-object"
   /// The value is larger than a request may be.
   case tooLarge = "too-large"
-  /// A member stands twice in the object.
+  /// A member appears twice in the object.
   case duplicateMember = "duplicate-member"
   /// `orderId` is missing.
   case orderIDMissing = "order-id-missing"
@@ -65,5 +65,8 @@ public enum ProblemType: String, Sendable, CaseIterable {
   }
 
   /// The problem's `type`.
-  public var uri: String { "urn:cancel-worker:problem:" + rawValue }
+  public var uri: String { Self.prefix + rawValue }
+
+  /// What every `type` begins with.
+  static let prefix = "urn:cancel-worker:problem:"
 }

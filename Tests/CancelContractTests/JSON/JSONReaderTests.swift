@@ -95,8 +95,11 @@ struct JSONReaderTests {
     #expect(try read("-9223372036854775809") == nil)
     #expect(try read("99999999999999999999999999") == nil)
     #expect(try read("9007199254740993") == 9_007_199_254_740_993)
-    #expect(try read("1.0") == nil)
-    #expect(try read("1e3") == nil)
+    #expect(try read("1.5") == nil)
+    #expect(try read("1e3") == 1000)
+    #expect(try read("-9223372036854775808.0") == .min)
+    #expect(try read("-1e19") == nil)
+    #expect(try read("0e99999999999999999999") == 0)
     #expect(try read("-0") == 0)
   }
 

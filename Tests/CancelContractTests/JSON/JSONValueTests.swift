@@ -21,7 +21,7 @@ struct JSONValueTests {
   }
 
   @Test func `a number that is no 64-bit integer has no integer`() throws {
-    for text in ["1.5", "1e3", "9223372036854775808"] {
+    for text in ["1.5", "1e-3", "9223372036854775808", "1e19", "1e999999999999999999999"] {
       #expect(try JSONValue(Array(text.utf8)).integer == nil)
     }
   }

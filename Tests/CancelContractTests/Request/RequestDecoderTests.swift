@@ -41,6 +41,54 @@ struct RequestDecoderTests {
     )
   }
 
+  @Test(arguments: [
+    ("13902598.0", Int64(13_902_598)), ("1.39e7", 13_900_000), ("1390E-1", 139), ("1e+3", 1000), ("0.7e1", 7),
+    ("92233720368547758070e-1", .max), ("9007199254740993.000", 9_007_199_254_740_993),
+    ("1e0000000000000000000018", 1_000_000_000_000_000_000),
+  ])
+  func `an order id is read exactly from every way to write an integer`(text: String, id: Int64) throws {
+    #expect(try plain.request(#"{"orderId":\#(text)}"#).orderID == OrderID(id))
+  }
+
+  @Test(arguments: [
+    [], [("content-type", "application/json")], [("content-type", "\"application/json\"")],
+    [("contentType", "\"application/cloudevents+json\"")], [("Content-Type", "text/plain; charset=utf-8")],
+    [("content-type", " Application/CloudEvents+JSON ;charset=\"utf-8\"")],
+    [("content-type", "application/json"), ("ce_specversion", "1.0"), ("ce_id", "other")],
+  ])
+  func `a structured event is read whatever its content type`(headers: [(String, String)]) throws {
+    var fixture = RequestFixture()
+    fixture.headers = headers.map { RecordHeader($0.0, $0.1) }
+    let event = #"{"specversion":"1.0","id":"e-1","source":"/s","type":"t","data":{"orderId":"7","reason":"r"}}"#
+    let request = try fixture.request(event)
+    #expect(request.cancelID == "e-1")
+    #expect(request.orderID == OrderID(7))
+    #expect(request.details.reason == "r")
+  }
+
+  @Test func `an event without data is told so, not sent to its id`() throws {
+    let refusal = try plain.refusal(#"{"specversion":"1.0","id":"e-1","source":"/s","type":"t","orderid":7}"#)
+    #expect(refusal.problem.problemType == .emptyValue)
+    #expect(refusal.cancelID == "e-1")
+  }
+
+  @Test func `a request that has a member specversion is a request`() throws {
+    #expect(try plain.request(#"{"specversion":"1.0","data":{"orderId":8},"orderId":7}"#).orderID == OrderID(7))
+  }
+
+  @Test(arguments: [
+    "application/cloudevents+avro", "APPLICATION/CLOUDEVENTS-BATCH+json", "\"application/cloudevents\"",
+  ])
+  func `another CloudEvents format is refused`(type: String) throws {
+    let refusal = try RequestFixture.with(("content-type", type)).refusal(#"{"orderId":7}"#)
+    #expect(refusal.problem.problemType == .envelopeInvalid)
+  }
+
+  @Test func `a media type that only begins alike is no CloudEvents format`() throws {
+    let fixture = RequestFixture.with(("content-type", "application/cloudeventsx"))
+    #expect(try fixture.request(#"{"orderId":7}"#).orderID == OrderID(7))
+  }
+
   @Test func `null stands for an absent member`() throws {
     let request = try plain.request(
       #"""

@@ -60,6 +60,16 @@ struct ProblemTests {
     #expect(!problem.description.contains("<"))
   }
 
+  @Test(arguments: [
+    #"{"type":"urn:cancel-worker:problem:credential-refused","detail":"x"}"#,
+    #"{"type":"about:blank","ty\u0070e":"urn:cancel-worker:problem:made-up"}"#,
+  ])
+  func `a problem from the API never passes for one of ours`(body: String) {
+    let problem = Problem(apiBody: Array(body.utf8), status: 404)
+    #expect(problem.problemType == .apiStatus)
+    #expect(problem.detail == "the API answered 404 and sent a problem with a type of this worker, which is left out")
+  }
+
   @Test func `members of another kind are none`() {
     let problem = Problem(json: JSONText(wellFormed: Array(#"{"type":5,"title":[],"status":"404","detail":{}}"#.utf8)))
     #expect(problem.type == nil)
