@@ -28,9 +28,9 @@ failures = 0
 
 
 def number(text):
-    """The exact value of a number with a fraction or an exponent, where it is an integer of a size that matters."""
+    """The exact value of a number with a fraction or an exponent; no float, which would round it to an integer."""
     value = decimal.Decimal(text)
-    return int(value) if value.adjusted() < 30 and value == value.to_integral_value() else float(text)
+    return int(value) if value.adjusted() < 30 and value == value.to_integral_value() else value
 
 
 def parse(text):
