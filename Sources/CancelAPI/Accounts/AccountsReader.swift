@@ -15,15 +15,16 @@ package struct AccountsReader {
   /// The accounts that are in order; ``faults`` tells of the others.
   package mutating func read(_ text: String) -> [Account] {
     guard let root = parse(text) else { return [] }
-    guard case .mapping(let members) = root else {
+    guard case .mapping(let written) = root else {
       faults.append(AccountFault(message: "the file is not a mapping; it must have the member accounts"))
       return []
     }
-    for (key, _) in members where key.string != "accounts" {
+    let members = written.merged
+    for (key, _) in members where key.string != "accounts" && !key.isExtension {
       faults.append(AccountFault(message: "unknown member \(Self.shown(key)); only accounts is known"))
     }
     switch members["accounts"] {
-    case .mapping(let entries)?: return read(entries.map { (name: $0.key, members: $0.value) })
+    case .mapping(let entries)?: return read(entries.merged.map { (name: $0.key, members: $0.value) })
     case .sequence(let entries)?: return read(entries.map { (name: nil, members: $0) })
     case .scalar?, .alias?, nil:
       faults.append(AccountFault(message: "accounts is missing, or neither a mapping nor a list"))
@@ -63,11 +64,12 @@ package struct AccountsReader {
     if entries.isEmpty { faults.append(AccountFault(message: "accounts is empty; name at least one")) }
     for (index, entry) in entries.enumerated() {
       let place = "number \(index + 1)"
-      guard case .mapping(let members) = entry.members else {
+      guard case .mapping(let written) = entry.members else {
         let name = entry.name?.string.map { "\"\($0.prefix(AccountsFile.longestName))\"" } ?? place
         faults.append(AccountFault(account: name, message: "is not a mapping with the account's members"))
         continue
       }
+      let members = written.merged
       guard let name = name(entry.name ?? members["name"], place: place) else { continue }
       guard seen.insert(name).inserted else {
         faults.append(AccountFault(account: name, member: "name", message: "stands twice; remove or rename one"))
@@ -97,7 +99,7 @@ package struct AccountsReader {
 
   private mutating func account(_ name: String, _ members: Node.Mapping, isNamedByKey: Bool) -> Account? {
     var draft = AccountDraft(name: name)
-    for (key, value) in members {
+    for (key, value) in members where !key.isExtension {
       guard let member = key.string else {
         faults.append(AccountFault(account: name, message: "a member's name is not text"))
         continue
@@ -128,5 +130,42 @@ package struct AccountsReader {
 
   private static func directory(of path: String) -> String {
     path.lastIndex(of: "/").map { String(path[...$0]) } ?? ""
+  }
+}
+
+extension Node {
+  /// Whether this key begins with `x-`: what stands under it is for the file's author, such as a template with an
+  /// anchor. Compose files have the same.
+  fileprivate var isExtension: Bool { string?.hasPrefix("x-") == true }
+
+  /// Whether this key is YAML's merge key, `<<` without quotes.
+  fileprivate var isMergeKey: Bool {
+    guard case .scalar(let scalar) = self else { return false }
+    return scalar.style == .plain && scalar.string == "<<"
+  }
+}
+
+extension Node.Mapping {
+  /// The members with those that merge keys bring in. Its own go first, then those of mappings named earlier.
+  fileprivate var merged: Node.Mapping {
+    guard contains(where: { $0.key.isMergeKey }) else { return self }
+    var pairs: [(Node, Node)] = []
+    var known: Set<Node> = []
+    for (key, value) in self where !key.isMergeKey {
+      pairs.append((key, value))
+      known.insert(key)
+    }
+    for (key, value) in self where key.isMergeKey {
+      let sources: [Node] = if case .sequence(let sources) = value { Array(sources) } else { [value] }
+      for source in sources {
+        guard case .mapping(let mapping) = source else {
+          // it stays, so that it is told as a member that is not known
+          pairs.append((key, value))
+          continue
+        }
+        for (key, value) in mapping.merged where known.insert(key).inserted { pairs.append((key, value)) }
+      }
+    }
+    return Node.Mapping(pairs)
   }
 }

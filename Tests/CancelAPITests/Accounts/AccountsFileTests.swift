@@ -78,6 +78,39 @@ struct AccountsFileTests {
     #expect(file.accounts["b"]?.environment == .real)
   }
 
+  @Test func readsMergeKeysAndExtensionsAsComposeDoes() throws {
+    let file = try load(
+      """
+      x-demo: &demo
+        environment: demo
+        apiKey: env:KEY
+        x-owner: desk
+      x-note: [1, {a: b}]
+      accounts:
+        one: { <<: *demo, userKey: user-key-1 }
+        two:
+          <<: [{ userKey: user-key-2 }, *demo]
+          x-comment: anything
+          environment: real
+        three:
+          <<: &three { <<: *demo, userKey: user-key-3 }
+        <<: { four: { <<: *three, userKey: user-key-4 } }
+      """, environment: ["KEY": Canary.apiKey])
+    #expect(Set(file.accounts.names) == ["one", "two", "three", "four"])
+    for (name, number) in ["one": 1, "two": 2, "three": 3, "four": 4] {
+      #expect(
+        file.accounts[AccountName(name)]?.credential
+          == .keyPair(apiKey: Secret(Canary.apiKey), userKey: Secret("user-key-\(number)")))
+    }
+    #expect(file.accounts["two"]?.environment == .real)
+    #expect(file.accounts["three"]?.environment == .demo)
+  }
+
+  @Test func aMergeOfWhatIsNoMappingIsTold() throws {
+    let faults = try faults("accounts: { a: { <<: \(Canary.token), environment: demo, bearerToken: a-secret } }")
+    #expect(faults.count == 1 && faults[0].account == "a")
+  }
+
   @Test func tellsEveryFaultAtOnce() throws {
     let long = String(repeating: "n", count: 129)
     let faults = try faults(
