@@ -8,6 +8,8 @@ public struct CancelPolicy: Sendable {
   public var quotaWindow = Duration.seconds(60)
   /// Calls of the window that routine requests leave free for kill-switches.
   public var reservedForKillSwitch = 5
+  /// Whether the API's headers may raise the number of calls; they may always lower it.
+  public var quotaTrustsHeaders = false
   /// How long an acceptance answers duplicates.
   public var acceptedWindow = Duration.seconds(86_400)
   /// How long a rejection answers duplicates: briefly, for an order may be younger than its cancel.

@@ -103,10 +103,119 @@ import Testing
     #expect(further >= 1)
   }
 
+  private static let start = Timestamp(milliseconds: 1_000_000)
+
+  /// A window of 20 a minute after one call that was answered with these limits.
+  private func answered(_ policies: [RateLimit.Policy], trustsHeaders: Bool = false) -> QuotaWindow {
+    var quota = QuotaWindow(calls: 20, window: .seconds(60), reserved: 0, trustsHeaders: trustsHeaders)
+    quota.answered(quota.take(at: Self.start), rateLimit: RateLimit(policies: policies), at: Self.start)
+    return quota
+  }
+
+  /// How many calls go at once.
+  private func burst(_ quota: inout QuotaWindow, at now: Timestamp) -> Int {
+    var calls = 0
+    while quota.availability(for: .killSwitch, at: now) == .now, calls < 100_000 {
+      _ = quota.take(at: now)
+      calls += 1
+    }
+    return calls
+  }
+
+  @Test func aSecondThatIsUsedUpHoldsForASecondThoughTheMinuteHasRoom() {
+    var quota = answered([.init(remaining: 0, resetAfter: .seconds(1)), .init(remaining: 19, resetAfter: .seconds(60))])
+    #expect(quota.availability(for: .killSwitch, at: Self.start) == .at(Self.start + .seconds(1)))
+    #expect(quota.blocked(at: Self.start) == Self.start + .seconds(1))
+    #expect(burst(&quota, at: Self.start + .seconds(1)) == 19)
+  }
+
+  @Test func aBurstThatIsUsedUpDoesNotWaitForTheDay() {
+    var quota = answered([
+      .init(limit: 10, remaining: 0, window: .seconds(2), resetAfter: .seconds(2)),
+      .init(limit: 5000, remaining: 4321, window: .seconds(86_400), resetAfter: .seconds(3600)),
+    ])
+    #expect(quota.availability(for: .killSwitch, at: Self.start) == .at(Self.start + .seconds(2)))
+    #expect(burst(&quota, at: Self.start + .seconds(2)) == 19)
+  }
+
+  @Test func everyLimitBinds() {
+    var quota = answered([
+      .init(limit: 3, remaining: 2, window: .seconds(1), resetAfter: .seconds(1)),
+      .init(limit: 20, remaining: 19, window: .seconds(60), resetAfter: .seconds(50)),
+      .init(remaining: 6, window: .seconds(3600)),
+    ])
+    #expect(quota.free(at: Self.start) == 2)
+    #expect(burst(&quota, at: Self.start) == 2)
+    #expect(quota.availability(for: .killSwitch, at: Self.start) == .at(Self.start + .seconds(1)))
+    #expect(burst(&quota, at: Self.start + .seconds(1)) == 4, "six calls in the hour")
+    // Nothing that a header says keeps a key from calling for longer than ten windows.
+    #expect(
+      quota.availability(for: .killSwitch, at: Self.start + .seconds(1)) == .at(Self.start + .seconds(600)))
+  }
+
+  @Test func theLatestTimeAtWhichEveryLimitHasRoomBinds() {
+    var quota = answered([
+      .init(remaining: 0, resetAfter: .seconds(3)), .init(remaining: 0, resetAfter: .seconds(9)),
+      .init(remaining: 0, resetAfter: .seconds(5)),
+    ])
+    #expect(quota.availability(for: .killSwitch, at: Self.start) == .at(Self.start + .seconds(9)))
+  }
+
+  @Test func headersLowerTheQuotaAndNeverRaiseIt() {
+    let gateway = RateLimit.Policy(limit: 5000, remaining: 4990, resetAfter: .seconds(3000))
+    var quota = answered([gateway])
+    #expect(quota.limit == 20)
+    #expect(burst(&quota, at: Self.start) == 19)
+    var both = answered([gateway, .init(limit: 20, remaining: 11)])
+    #expect(burst(&both, at: Self.start) == 11 || both.free(at: Self.start).map { $0 <= 11 } == true)
+    #expect(answered([.init(limit: 10, remaining: 9)]).limit == 10)
+    #expect(answered([.init(limit: 100, remaining: 99)], trustsHeaders: true).limit == 100)
+  }
+
+  @Test func aResetCountsOnlyWhileNothingRemains() {
+    var some = answered([.init(limit: 20, remaining: 19, resetAfter: .seconds(40))])
+    #expect(some.availability(for: .killSwitch, at: Self.start) == .now)
+    var none = answered([.init(limit: 20, remaining: 0, resetAfter: .seconds(40))])
+    #expect(none.availability(for: .killSwitch, at: Self.start) == .at(Self.start + .seconds(40)))
+    #expect(none.availability(for: .killSwitch, at: Self.start + .seconds(40)) == .now)
+  }
+
+  @Test func a429GoesByTheLimitThatWasHit() {
+    let gateway = RateLimit.Policy(limit: 5000, remaining: 4960, resetAfter: .seconds(3000))
+    let cases: [([RateLimit.Policy], Duration?, Duration)] = [
+      ([gateway], nil, .seconds(1)), ([gateway], .seconds(5), .seconds(5)),
+      ([gateway, .init(limit: 20, remaining: 0, resetAfter: .seconds(7))], nil, .seconds(7)),
+      ([.init(limit: 20, remaining: 1, resetAfter: .seconds(4))], nil, .seconds(4)),
+      ([.init(resetAfter: .seconds(6))], nil, .seconds(6)),
+      ([.init(limit: 5000, remaining: 0, resetAfter: .seconds(3000))], nil, .seconds(600)),
+    ]
+    for (policies, retryAfter, wait) in cases {
+      var quota = QuotaWindow(calls: 20, window: .seconds(60), reserved: 0)
+      let slot = quota.take(at: Self.start)
+      quota.throttled(slot, rateLimit: RateLimit(policies: policies, retryAfter: retryAfter), at: Self.start)
+      #expect(quota.availability(for: .killSwitch, at: Self.start) == .at(Self.start + wait), "\(policies)")
+    }
+  }
+
+  @Test func answersThatOvertakeEachOtherAllowNoMore() {
+    var quota = QuotaWindow(calls: 0, window: .seconds(60), reserved: 0)
+    let slots = (0..<3).map { _ in quota.take(at: Self.start) }
+    for (slot, remaining) in zip(slots, [2, 4, 3]) {
+      let policies = [
+        RateLimit.Policy(limit: 5, remaining: remaining, window: .seconds(1), resetAfter: .seconds(1)),
+        RateLimit.Policy(remaining: 100, window: .seconds(3600), resetAfter: .seconds(3600)),
+      ]
+      quota.answered(slot, rateLimit: RateLimit(policies: policies), at: Self.start)
+    }
+    #expect(burst(&quota, at: Self.start) <= 3)
+  }
+
   @Test func hostileHeadersNeitherStallNorCrash() {
     let hostile = [
       RateLimit(limit: 0, remaining: 0), RateLimit(limit: -5, remaining: -9), RateLimit(limit: .max, remaining: .max),
       RateLimit(limit: 1, remaining: .min), RateLimit(remaining: .max),
+      RateLimit(policies: [.init(remaining: .min, window: .seconds(-1), resetAfter: .seconds(-1))]),
+      RateLimit(policies: Array(repeating: .init(remaining: 0, resetAfter: .seconds(3600)), count: 1000)),
     ]
     for rateLimit in hostile {
       var quota = QuotaWindow(calls: 20, window: .seconds(60), reserved: 5)

@@ -1,22 +1,25 @@
 import CancelContract
 
-/// The headers of an answer that matter: what they say of the quota, the server's clock, and a redirect's host.
+/// The headers of an answer that matter: what they say of the quota, the server's clock, a redirect's host, and whether
+/// the API itself has answered.
 ///
-/// Names and values are taken as bytes, so that the others cost nothing. Where a header comes twice or in two
-/// spellings, the more careful value stands: fewer calls, a longer wait.
+/// Names and values are taken as bytes, so that the others cost nothing.
 package struct AnswerHeaders: Hashable, Sendable {
-  /// Calls allowed in a window.
-  private(set) var limit: Int?
-  /// Calls left in the window.
-  private(set) var remaining: Int?
-  /// When the window starts afresh.
-  private(set) var reset: HeaderTime?
+  private var limits = RateLimitHeaders()
   /// When another call makes sense.
-  private(set) var retryAfter: HeaderTime?
+  private var retryAfter: HeaderTime?
   /// The server's clock, in seconds since the Unix epoch.
-  private(set) var date: Int64?
+  private var date: Int64?
   /// The host that a redirect names, without the rest of its URL.
   private(set) var locationHost: String?
+  /// Whether the answer asks for another credential (`WWW-Authenticate`), as the API itself does.
+  private(set) var hasChallenge = false
+  /// Whether the body is an HTML page, which the API never sends.
+  private(set) var isPage = false
+  /// Whether a CDN, a firewall or a load balancer names itself. It may only have passed the API's answer on.
+  private(set) var isFromIntermediary = false
+  /// Whether the body is in a coding such as gzip.
+  private(set) var isEncoded = false
 
   /// Nothing yet.
   init() {}
@@ -25,31 +28,33 @@ package struct AnswerHeaders: Hashable, Sendable {
   mutating func take(name: Span<UInt8>, value: Span<UInt8>) {
     switch name.count {
     case 4 where name.isCaseInsensitivelyEqual(to: "date"):
-      date = HTTPDate.seconds(value)
+      date = HTTPDate.seconds(value.text)
+    case 6 where name.isCaseInsensitivelyEqual(to: "server"):
+      takeServer(value)
+    case 7 where name.isCaseInsensitivelyEqual(to: "x-iinfo"):
+      isFromIntermediary = true
     case 8 where name.isCaseInsensitivelyEqual(to: "location"):
       locationHost = RedirectLocation.host(value)
-    case 9 where name.isCaseInsensitivelyEqual(to: "ratelimit"):
-      takeStructured(value)
     case 11 where name.isCaseInsensitivelyEqual(to: "retry-after"):
-      takeRetryAfter(value)
-    case 15 where name.isCaseInsensitivelyEqual(to: "ratelimit-limit"),
-      17 where name.isCaseInsensitivelyEqual(to: "x-ratelimit-limit"):
-      takeLimit(HeaderNumber(leading: value))
-    case 15 where name.isCaseInsensitivelyEqual(to: "ratelimit-reset"),
-      17 where name.isCaseInsensitivelyEqual(to: "x-ratelimit-reset"):
-      takeReset(HeaderNumber(leading: value))
-    case 19 where name.isCaseInsensitivelyEqual(to: "ratelimit-remaining"),
-      21 where name.isCaseInsensitivelyEqual(to: "x-ratelimit-remaining"):
-      takeRemaining(HeaderNumber(leading: value))
-    // `X-Rate-Limit-…`, a third spelling in use
-    case 18 where name.isCaseInsensitivelyEqual(to: "x-rate-limit-limit"):
-      takeLimit(HeaderNumber(leading: value))
-    case 18 where name.isCaseInsensitivelyEqual(to: "x-rate-limit-reset"):
-      takeReset(HeaderNumber(leading: value))
-    case 22 where name.isCaseInsensitivelyEqual(to: "x-rate-limit-remaining"):
-      takeRemaining(HeaderNumber(leading: value))
+      takeRetryAfter(HeaderTime(value))
+    case 12 where name.isCaseInsensitivelyEqual(to: "content-type"):
+      isPage = value.hasCaseInsensitivePrefix("text/html") || value.hasCaseInsensitivePrefix("application/xhtml")
+    case 14 where name.isCaseInsensitivelyEqual(to: "retry-after-ms"):
+      let time = HeaderNumber(value).flatMap { $0.milliseconds(of: 1) }
+      takeRetryAfter(time.map { .after(milliseconds: $0) })
+    case 16 where name.isCaseInsensitivelyEqual(to: "www-authenticate"):
+      hasChallenge = true
+    case 16 where name.isCaseInsensitivelyEqual(to: "content-encoding"):
+      isEncoded = !value.isCaseInsensitivelyEqual(to: "identity")
     default:
-      break
+      if name.hasCaseInsensitivePrefix("cf-") || name.hasCaseInsensitivePrefix("x-amz-cf-")
+        || name.hasCaseInsensitivePrefix("akamai-") || name.hasCaseInsensitivePrefix("x-akamai-")
+        || name.hasCaseInsensitivePrefix("x-sucuri-")
+      {
+        isFromIntermediary = true
+      } else {
+        limits.take(name: name, value: value)
+      }
     }
   }
 
@@ -60,55 +65,26 @@ package struct AnswerHeaders: Hashable, Sendable {
     take(name: name.span, value: value.span)
   }
 
-  private mutating func takeLimit(_ number: HeaderNumber?) {
-    guard let count = number?.count else { return }
-    limit = min(limit ?? count, count)
+  /// What the headers say of the quota; `nil` where they say nothing.
+  func rateLimit(now: Timestamp) -> RateLimit? {
+    let retryAfter = retryAfter?.fromAnswer(date: date, now: now)
+    let policies = limits.isEmpty ? [] : limits.policies(date: date, now: now)
+    guard retryAfter != nil || !policies.isEmpty else { return nil }
+    return RateLimit(policies: policies, retryAfter: retryAfter)
   }
 
-  private mutating func takeRemaining(_ number: HeaderNumber?) {
-    guard let count = number?.count else { return }
-    remaining = min(remaining ?? count, count)
-  }
-
-  private mutating func takeReset(_ number: HeaderNumber?) {
-    guard let time = number?.time else { return }
-    reset = reset.map { $0.later(time) } ?? time
-  }
-
-  private mutating func takeRetryAfter(_ value: Span<UInt8>) {
-    let time: HeaderTime
-    if let date = HTTPDate.seconds(value) {
-      time = .at(milliseconds: date * 1000)
-    } else if let number = HeaderNumber(value), case .after = number.time {
-      time = number.time
-    } else {
-      return
-    }
+  /// Of several, the longest wait counts.
+  private mutating func takeRetryAfter(_ time: HeaderTime?) {
+    guard let time else { return }
+    // a point in time that looks like a number of seconds is none: nobody asks for a wait of 30 years
     retryAfter = retryAfter.map { $0.later(time) } ?? time
   }
 
-  /// `RateLimit: limit=20, remaining=3, reset=40`, or the later drafts' `"default";r=3;t=40`.
-  private mutating func takeStructured(_ value: Span<UInt8>) {
-    var start = 0
-    while start < value.count {
-      var end = start
-      while end < value.count, !",;".utf8.contains(value[end]) { end += 1 }
-      takeMember(value.extracting(start..<end))
-      start = end + 1
-    }
-  }
-
-  private mutating func takeMember(_ member: Span<UInt8>) {
-    guard let equals = member.firstIndex(of: UInt8(ascii: "=")) else { return }
-    var name = member.extracting(0..<equals)
-    name = name.extracting(name.trimmedRange)
-    let number = HeaderNumber(member.extracting((equals + 1)..<member.count))
-    if name.isCaseInsensitivelyEqual(to: "limit") {
-      takeLimit(number)
-    } else if name.isCaseInsensitivelyEqual(to: "remaining") || name.isCaseInsensitivelyEqual(to: "r") {
-      takeRemaining(number)
-    } else if name.isCaseInsensitivelyEqual(to: "reset") || name.isCaseInsensitivelyEqual(to: "t") {
-      takeReset(number)
-    }
+  private mutating func takeServer(_ value: Span<UInt8>) {
+    let names: [StaticString] = [
+      "cloudflare", "akamaighost", "cloudfront", "awselb", "imperva", "incapsula", "sucuri", "bigip", "big-ip",
+      "varnish", "squid", "envoy",
+    ]
+    if names.contains(where: { value.hasCaseInsensitivePrefix($0) }) { isFromIntermediary = true }
   }
 }

@@ -4,16 +4,21 @@ public struct CancelAnswer: Hashable, Sendable {
   public enum Kind: Sendable, CaseIterable {
     /// 2xx: the cancel was submitted.
     case accepted
-    /// 400, 404, 422 and other refusals of this order: final.
+    /// 400, 404, 409, 410, 422: the API refuses this order, finally.
     case rejected
-    /// 401, 403: the key is refused, not the order.
+    /// 401, and 403 in the API's own words: the key is refused, not the order.
     case credentialRefused
     /// 429: the key's quota is used up.
     case throttled
-    /// 5xx, or a connection that failed before the request was sent: the order is as it was, or the call may be repeated.
+    /// 5xx, a fault of a proxy on the way, or a connection that failed before the request was sent: the order is as it
+    /// was, or the call may be repeated.
     case transient
-    /// A time-out or a connection lost after sending: the order may or may not be cancelled.
+    /// A time-out, a connection lost after sending, or a 2xx that is not the API's: the order may or may not be
+    /// cancelled.
     case ambiguous
+    /// Any other 4xx (405, 426, 431, 451 and the like): the call can't succeed as it is, and nothing is said of the
+    /// order.
+    case failed
   }
 
   /// The class of the answer.
@@ -26,6 +31,11 @@ public struct CancelAnswer: Hashable, Sendable {
   public var problem: Problem?
   /// What the headers said of the key's quota.
   public var rateLimit: RateLimit?
+  /// Whether a refusal of the credential may be somebody else's than the API's (a 403 without a body): a second one
+  /// decides.
+  public var isUncertain = false
+  /// Whether the fault is one connection's, and says nothing of the API: an answer that can't be read as HTTP, a 421.
+  public var isConnectionFault = false
 
   /// An answer with the given members.
   public init(
@@ -43,22 +53,42 @@ public struct CancelAnswer: Hashable, Sendable {
   }
 }
 
-/// A key's quota as the API's headers tell it; any of them may be missing.
+/// A key's quota as the API's headers tell it; any part of it may be missing.
 public struct RateLimit: Hashable, Sendable {
-  /// `X-RateLimit-Limit`: calls allowed in a window.
-  public var limit: Int?
-  /// `X-RateLimit-Remaining`: calls left in the window.
-  public var remaining: Int?
-  /// `X-RateLimit-Reset`, as time from the answer on.
-  public var resetAfter: Duration?
+  /// One of the limits that the API applies to the key at the same time, such as one for a second and one for a day.
+  public struct Policy: Hashable, Sendable {
+    /// Calls allowed in a window.
+    public var limit: Int?
+    /// Calls left in the window.
+    public var remaining: Int?
+    /// The length of the window.
+    public var window: Duration?
+    /// When calls are left again, as time from the answer on.
+    public var resetAfter: Duration?
+
+    /// A policy with the given members.
+    public init(limit: Int? = nil, remaining: Int? = nil, window: Duration? = nil, resetAfter: Duration? = nil) {
+      self.limit = limit
+      self.remaining = remaining
+      self.window = window
+      self.resetAfter = resetAfter
+    }
+  }
+
+  /// The limits, in the order of the headers.
+  public var policies: [Policy]
   /// `Retry-After`, as time from the answer on.
   public var retryAfter: Duration?
 
-  /// A quota with the given members.
-  public init(limit: Int? = nil, remaining: Int? = nil, resetAfter: Duration? = nil, retryAfter: Duration? = nil) {
-    self.limit = limit
-    self.remaining = remaining
-    self.resetAfter = resetAfter
+  /// A quota of these policies.
+  public init(policies: [Policy], retryAfter: Duration? = nil) {
+    self.policies = policies
     self.retryAfter = retryAfter
+  }
+
+  /// A quota of one policy with the given members, or of none where they are all missing.
+  public init(limit: Int? = nil, remaining: Int? = nil, resetAfter: Duration? = nil, retryAfter: Duration? = nil) {
+    let policy = Policy(limit: limit, remaining: remaining, resetAfter: resetAfter)
+    self.init(policies: policy == Policy() ? [] : [policy], retryAfter: retryAfter)
   }
 }

@@ -156,7 +156,7 @@ package struct CivilDate: Hashable {
   }
 
   /// Whether month and day exist.
-  var isValid: Bool {
+  package var isValid: Bool {
     guard (1...12).contains(month), day >= 1 else { return false }
     switch month {
     case 4, 6, 9, 11: return day <= 30

@@ -21,7 +21,8 @@ struct KeyState: Sendable {
 
   init(policy: CancelPolicy) {
     quota = QuotaWindow(
-      calls: policy.quotaCalls, window: policy.quotaWindow, reserved: policy.reservedForKillSwitch)
+      calls: policy.quotaCalls, window: policy.quotaWindow, reserved: policy.reservedForKillSwitch,
+      trustsHeaders: policy.quotaTrustsHeaders)
   }
 }
 

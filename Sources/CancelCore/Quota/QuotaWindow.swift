@@ -1,11 +1,16 @@
 import CancelContract
 import DequeModule
 
-/// The rolling quota of one user key: a log of the slots that its calls hold.
+/// The rolling quota of one user key: a log of the slots that its calls hold, and what the API's answers say beside it.
 ///
 /// A slot is taken when a call is sent and is free again one window after its answer came: the server saw the call no
-/// later than that, so jitter on the way can't put one call too many into its window. The server's own count, in the
-/// headers of its answers, overrules this one: what others use of the key shows as *foreign* slots.
+/// later than that, so jitter on the way can't put one call too many into its window.
+///
+/// **The API's word.** An answer may tell of several limits, each a window of its own; a call is sent when every one
+/// has room. The one that is this window (same length, or none told, and no more calls than configured) corrects the
+/// log: what others use of the key shows as *foreign* slots, and a lower limit lowers this one. Any other is kept as an
+/// *allowance*: so many calls until its reset. The configured number is a ceiling that headers never raise, unless they
+/// are trusted to. A reset counts only while nothing remains, or with a 429.
 ///
 /// After more than a window of silence the first call goes alone and the rest of the burst follows its answer, which
 /// tells what is left of the window. So a key that others use too, or that was used before a restart, costs at most one
@@ -23,52 +28,71 @@ public struct QuotaWindow: Sendable {
 
   /// A call that took a slot.
   public struct Slot: Sendable {
-    let number: UInt64
-    let sentAt: Timestamp
+    fileprivate let number: UInt64
+    fileprivate let sentAt: Timestamp
     /// Whether no other call was in flight.
-    let wentAlone: Bool
+    fileprivate let wentAlone: Bool
+  }
+
+  /// Calls that one of the API's other limits still allows, until it starts afresh.
+  private struct Allowance: Sendable {
+    var calls: Int
+    let until: Timestamp
   }
 
   /// How long a burst waits for its first call's answer before it goes by the local count.
-  static let confirmationPatience = Duration.milliseconds(500)
+  private static let confirmationPatience = Duration.milliseconds(500)
   /// No limit that a header tells is taken for higher: it bounds what a hostile one can make the log hold.
-  static let highestLimit = 10_000
+  private static let highestLimit = 10_000
+  /// How many of the API's limits are kept.
+  private static let mostAllowances = 16
 
-  let window: Duration
+  /// Calls of the window that are for kill-switches alone.
   let reserved: Int
-  let configuredLimit: Int
+  private let window: Duration
+  private let configuredLimit: Int
+  private let trustsHeaders: Bool
 
   /// The times at which slots are free again, earliest first.
-  var releases = Deque<Timestamp>()
-  var inFlight = 0
-  /// Until when a 429 forbids calls.
-  var blockedUntil = Timestamp.distantPast
+  private var releases = Deque<Timestamp>()
+  /// Calls without an answer.
+  private(set) var inFlight = 0
+  /// Until when the API forbids calls.
+  private var blockedUntil = Timestamp.distantPast
+  private var allowances: [Allowance] = []
   /// When a call was last sent while none was in flight.
-  var wentAloneAt = Timestamp.distantPast
-  var lastAnswerAt = Timestamp.distantPast
+  private var wentAloneAt = Timestamp.distantPast
+  private var lastAnswerAt = Timestamp.distantPast
   /// Calls sent so far.
-  var sends: UInt64 = 0
+  private var sends: UInt64 = 0
   /// When the last foreign use of the key showed.
-  var foreignSeenAt: Timestamp?
-  var serverLimit: Int?
-  var throttling = Throttling()
+  private var foreignSeenAt: Timestamp?
+  private var serverLimit: Int?
+  private var throttling = Throttling()
 
-  /// An unused window of `calls` calls (0: none are counted) per `window`, of which `reserved` are for kill-switches.
-  public init(calls: Int, window: Duration, reserved: Int) {
+  /// An unused window.
+  ///
+  /// - Parameters:
+  ///   - calls: Calls allowed in a window; 0 where none are counted.
+  ///   - window: The window's length.
+  ///   - reserved: How many of the calls are for kill-switches alone.
+  ///   - trustsHeaders: Whether the API's headers may raise the number of calls.
+  public init(calls: Int, window: Duration, reserved: Int, trustsHeaders: Bool = false) {
     self.configuredLimit = max(0, calls)
     self.window = window
     self.reserved = max(0, reserved)
+    self.trustsHeaders = trustsHeaders
   }
 
-  /// Calls allowed in a window: the server's word where it gave one, else the configured number; `nil` for no limit.
+  /// Calls allowed in a window: the configured number, or the API's where that is lower or trusted; `nil` for no limit.
   public var limit: Int? {
     let told: Int?
     if configuredLimit == 0 {
       told = throttling.wasThrottled ? serverLimit : nil
-    } else if let serverLimit, throttling.wasThrottled, !throttling.tellsRemaining {
-      told = min(serverLimit, configuredLimit)
-    } else {
+    } else if trustsHeaders, !throttling.wasThrottled || throttling.tellsRemaining {
       told = serverLimit ?? configuredLimit
+    } else {
+      told = min(serverLimit ?? configuredLimit, configuredLimit)
     }
     guard let learned = throttling.learnedLimit else { return told }
     return min(told ?? learned, learned)
@@ -77,10 +101,10 @@ public struct QuotaWindow: Sendable {
   /// When the next call of this priority may be sent.
   public mutating func availability(for priority: Priority, at now: Timestamp) -> Availability {
     expire(at: now)
-    if blockedUntil > now { return .at(blockedUntil) }
+    if let blocked = blocked(at: now) { return .at(blocked) }
     if inFlight > 0 {
       if throttling.isUnconfirmed { return .afterAnswer }
-      let patienceEnds = wentAloneAt + QuotaWindow.confirmationPatience
+      let patienceEnds = wentAloneAt + Self.confirmationPatience
       if needsConfirmation(at: now) && now < patienceEnds { return .at(patienceEnds) }
     }
     guard let limit else { return .now }
@@ -101,6 +125,7 @@ public struct QuotaWindow: Sendable {
     sends += 1
     if inFlight == 0 { wentAloneAt = now }
     inFlight += 1
+    for index in allowances.indices { allowances[index].calls -= 1 }
     return Slot(number: sends, sentAt: now, wentAlone: inFlight == 1)
   }
 
@@ -119,6 +144,126 @@ public struct QuotaWindow: Sendable {
     }
     releases = Deque(merged + own)
   }
+}
+
+// MARK: - What answers tell
+
+extension QuotaWindow {
+  /// A call came to nothing before it was sent: the server never saw it, so it holds no slot.
+  public mutating func notSent(_ slot: Slot) {
+    inFlight -= 1
+    for index in allowances.indices { allowances[index].calls += 1 }
+  }
+
+  /// A call was answered (or given up) at `now` in any way but by a 429.
+  public mutating func answered(_ slot: Slot, rateLimit: RateLimit?, at now: Timestamp) {
+    inFlight -= 1
+    expire(at: now)
+    lastAnswerAt = now
+    let policies = rateLimit?.policies ?? []
+    let own = ownPolicy(among: policies)
+    throttling.answered(tellsRemaining: own?.remaining != nil, window: window, at: now)
+    allow(policies, at: now)
+    guard limit != nil else { return }
+    insert(now + window)
+    guard let own else { return }
+    adoptLimit(own)
+    let told = own.limit.flatMap { $0 > 0 ? $0 : nil } ?? limit
+    guard let remaining = own.remaining, let told, remaining <= told else { return }
+    let usedByServersCount = min(told, Self.highestLimit) - max(0, min(remaining, Self.highestLimit))
+    let known = releases.count + inFlight
+    if usedByServersCount > known {
+      foreignSeenAt = now
+      let release = now + min(window, own.resetAfter ?? window)
+      for _ in 0..<(usedByServersCount - known) { insert(release) }
+    } else if slot.wentAlone && slot.number == sends {
+      // No other call can have been under way, so the server's count is exact: what it has freed is free.
+      let surplus = releases.count - max(usedByServersCount, 1)
+      if surplus > 0 { releases.removeFirst(surplus) }
+    }
+  }
+
+  /// A call was answered with 429: it holds no slot, and nothing is sent until the server's time has passed.
+  public mutating func throttled(_ slot: Slot, rateLimit: RateLimit?, at now: Timestamp) {
+    inFlight -= 1
+    expire(at: now)
+    let policies = rateLimit?.policies ?? []
+    if let own = ownPolicy(among: policies) { adoptLimit(own) }
+    allow(policies, at: now)
+    foreignSeenAt = now
+    // a limit with calls left that is larger than this window is not the one that was hit
+    let resets = policies.filter { ($0.remaining ?? 0) <= 0 || isWithinCeiling($0) }.compactMap(\.resetAfter)
+    let wait = throttling.throttled(
+      sentAt: slot.sentAt, used: configuredLimit > 0 ? releases.count + inFlight : nil,
+      told: rateLimit?.retryAfter ?? resets.max(), longest: longestBlock, window: window, at: now)
+    blockedUntil = max(blockedUntil, now + wait)
+  }
+
+  /// The API asks for no call during this time, in an answer other than a 429.
+  public mutating func pause(for wait: Duration, at now: Timestamp) {
+    blockedUntil = max(blockedUntil, now + min(wait, longestBlock))
+  }
+
+  /// Nothing that an answer says keeps a key from calling for longer.
+  private var longestBlock: Duration { max(window * 10, .seconds(60)) }
+
+  /// The policy that is this window: of this length, or, where no length is told, the only one that it can be.
+  private func ownPolicy(among policies: [RateLimit.Policy]) -> RateLimit.Policy? {
+    if let same = policies.first(where: { $0.window == window && isWithinCeiling($0) }) { return same }
+    let candidates = policies.filter { $0.window == nil && isWithinCeiling($0) }
+    return candidates.count == 1 ? candidates.first : nil
+  }
+
+  private func isWithinCeiling(_ policy: RateLimit.Policy) -> Bool {
+    configuredLimit == 0 || trustsHeaders || policy.limit ?? 0 <= configuredLimit
+  }
+
+  private mutating func adoptLimit(_ policy: RateLimit.Policy) {
+    guard let told = policy.limit, told > 0 else { return }
+    serverLimit = min(told, Self.highestLimit)
+  }
+
+  /// Keeps what each policy allows until its reset. Calls in flight may not be in the server's count yet.
+  private mutating func allow(_ policies: [RateLimit.Policy], at now: Timestamp) {
+    guard !policies.isEmpty else { return }
+    let own = ownPolicy(among: policies)
+    var fresh: [Allowance] = []
+    for policy in policies.prefix(Self.mostAllowances) {
+      guard let remaining = policy.remaining else { continue }
+      let reset: Duration?
+      if policy == own {
+        // the slots tell what is left of this very window, but for the time at which none is left no longer
+        reset = remaining <= 0 ? policy.resetAfter.map { min($0, window) } : nil
+      } else {
+        // one that has nothing left and tells no time is asked again soon
+        reset = policy.resetAfter ?? policy.window ?? (remaining <= 0 ? min(window, .seconds(1)) : nil)
+      }
+      guard let reset else { continue }
+      let calls = max(0, min(remaining, Self.highestLimit)) - inFlight
+      fresh.append(Allowance(calls: calls, until: now + min(reset, longestBlock)))
+    }
+    if inFlight > 0, allowances.count == fresh.count {
+      // answers overtake each other: what is known already is kept where it allows less
+      for index in fresh.indices where allowances[index].until > now {
+        fresh[index].calls = min(fresh[index].calls, allowances[index].calls)
+      }
+    }
+    allowances = fresh
+  }
+
+  private mutating func expire(at now: Timestamp) {
+    while let first = releases.first, first <= now { releases.removeFirst() }
+    if !allowances.isEmpty { allowances.removeAll { $0.until <= now } }
+  }
+
+  private mutating func insert(_ release: Timestamp) {
+    if let last = releases.last, last > release {
+      let index = releases.firstIndex { $0 > release } ?? releases.endIndex
+      releases.insert(release, at: index)
+    } else {
+      releases.append(release)
+    }
+  }
 
   /// Whether a burst is to wait for its first call's answer.
   private func needsConfirmation(at now: Timestamp) -> Bool {
@@ -133,17 +278,117 @@ public struct QuotaWindow: Sendable {
     guard let foreignSeenAt else { return false }
     return foreignSeenAt + window * 10 > now
   }
+}
 
-  mutating func expire(at now: Timestamp) {
-    while let first = releases.first, first <= now { releases.removeFirst() }
+// MARK: - Estimates
+
+extension QuotaWindow {
+  /// Slots that are free at `now`, the reserve among them; `nil` for no limit.
+  public func free(at now: Timestamp) -> Int? {
+    guard let limit else { return nil }
+    let allowed = allowances.filter { $0.until > now }.map(\.calls).min() ?? .max
+    return max(0, min(allowed, limit - inFlight - (releases.count - releasedCount(at: now))))
   }
 
-  mutating func insert(_ release: Timestamp) {
-    if let last = releases.last, last > release {
-      let index = releases.firstIndex { $0 > release } ?? releases.endIndex
-      releases.insert(release, at: index)
-    } else {
-      releases.append(release)
+  /// Until when the API forbids calls, where it does at `now`: the latest time at which each of its limits has room.
+  public func blocked(at now: Timestamp) -> Timestamp? {
+    var until = blockedUntil
+    for allowance in allowances where allowance.calls <= 0 { until = max(until, allowance.until) }
+    return until > now ? until : nil
+  }
+
+  /// Whether the last answer that tells of the quota was a 429.
+  var isThrottled: Bool { throttling.isUnconfirmed }
+
+  /// When the next call of this priority can be sent.
+  func nextCall(_ priority: Priority, at now: Timestamp) -> Availability {
+    var copy = self
+    return copy.availability(for: priority, at: now)
+  }
+
+  /// When the next call can be sent; `nil` for at once, and where only an answer can tell.
+  public func nextFree(at now: Timestamp) -> Timestamp? {
+    if case .at(let time) = nextCall(.killSwitch, at: now) { return time }
+    return nil
+  }
+
+  /// When the call at this place of the queue (from 1) can be expected, if nothing overtakes it.
+  public func estimate(place: Int, priority: Priority, at now: Timestamp) -> Timestamp {
+    let start = blocked(at: now) ?? now
+    guard let limit else { return start }
+    let kept = priority == .killSwitch ? 0 : min(reserved, limit - 1)
+    let usable = limit - kept
+    let held = releases.suffix(releases.count - releasedCount(at: now))
+    let free = limit - inFlight - held.count - kept
+    guard place > free else { return start }
+    // Slots come free in this order: those held now, those of calls in flight a window from now, then again.
+    let turn = place - max(0, free) - 1 + max(0, -free)
+    let times = Array(held.suffix(usable)) + Array(repeating: now + window, count: min(inFlight, usable))
+    let round = turn / usable
+    let within = turn % usable
+    let skipped = max(0, times.count - usable)
+    let ready = times.dropFirst(skipped)
+    let base = within < ready.count ? ready[ready.startIndex + within] : now + window
+    return max(start, base) + window * round
+  }
+
+  private func releasedCount(at now: Timestamp) -> Int {
+    var low = 0
+    var high = releases.count
+    while low < high {
+      let middle = (low + high) / 2
+      if releases[middle] <= now { low = middle + 1 } else { high = middle }
     }
+    return low
+  }
+}
+
+/// What a key's answers of 429 taught.
+private struct Throttling: Sendable {
+  /// Whether one ever came.
+  private(set) var wasThrottled = false
+  /// Whether no other answer came since: until then one call goes at a time.
+  private(set) var isUnconfirmed = false
+  /// When the last one came.
+  private var lastAt = Timestamp.distantPast
+  /// Calls answered so, one after another, each sent after the answer to the one before.
+  private var inARow = 0
+  /// Whether the server tells how many calls are left.
+  private(set) var tellsRemaining = false
+  /// How many calls the server let through, where only a 429 tells.
+  private(set) var learnedLimit: Int?
+  private var learnedAt = Timestamp.distantPast
+
+  /// A 429 came to a call that was sent at `sentAt`, while `used` others held slots (`nil`: they are not counted).
+  ///
+  /// - Returns: for how long nothing is to be sent.
+  mutating func throttled(
+    sentAt: Timestamp, used: Int?, told: Duration?, longest: Duration, window: Duration, at now: Timestamp
+  ) -> Duration {
+    inARow = sentAt >= lastAt ? inARow + 1 : max(1, inARow)
+    lastAt = now
+    wasThrottled = true
+    isUnconfirmed = true
+    if let used, !tellsRemaining {
+      learnedLimit = max(1, min(learnedLimit ?? .max, used))
+      learnedAt = now
+    }
+    // Not for ever, whatever it says; and ever longer where its word proves too short.
+    let shortest = min(window, .milliseconds(10) * (1 << min(inARow - 1, 16)))
+    return max(min(told ?? min(window, .seconds(1)), longest), shortest)
+  }
+
+  /// Another answer came.
+  mutating func answered(tellsRemaining: Bool, window: Duration, at now: Timestamp) {
+    isUnconfirmed = false
+    inARow = 0
+    if tellsRemaining {
+      self.tellsRemaining = true
+      learnedLimit = nil
+    }
+    guard let learned = learnedLimit, learnedAt + window <= now else { return }
+    // What others use may have become less: one call more is tried in each window, until it is as if nothing had been.
+    learnedAt = now
+    learnedLimit = lastAt + window * 10 > now ? learned + 1 : nil
   }
 }

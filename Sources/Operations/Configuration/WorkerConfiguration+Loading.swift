@@ -74,6 +74,7 @@ extension WorkerConfiguration {
     values.read("quota.calls", into: &quota.calls, in: 0...1_000_000)
     values.read("quota.window", into: &quota.window, atLeast: .milliseconds(1))
     values.read("quota.reservedForKillSwitch", into: &quota.reservedForKillSwitch, in: 0...1_000_000)
+    values.read("quota.trustHeaders", into: &quota.trustHeaders)
     readBehaviour(&values)
   }
 

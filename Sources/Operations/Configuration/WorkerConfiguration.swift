@@ -134,6 +134,8 @@ public struct WorkerConfiguration: Sendable {
     public var window = Duration.seconds(60)
     /// Calls of the window that routine requests leave to kill-switches; 5 by default.
     public var reservedForKillSwitch = 5
+    /// Whether the API's headers may raise the number of calls; false by default, so that they only lower it.
+    public var trustHeaders = false
   }
 
   /// What holds for requests that say nothing else.

@@ -21,38 +21,87 @@ struct AnswerReaderTests {
 
   @Test func everyStatusHasOneKind() throws {
     for status in 0...1000 {
-      let answer = try answer(status)
+      let answer = try answer(status, body: status == 403 ? "{}" : "")
       let expected: CancelAnswer.Kind =
         switch status {
         case 200...299: .accepted
         case 401, 403: .credentialRefused
         case 429: .throttled
-        case 408, 425, 300...399, 500...599: .transient
-        case 400...499: .rejected
+        case 407, 408, 421, 425, 499, 300...399, 500...599: .transient
+        case 400, 404, 409, 410, 422: .rejected
+        case 400...499: .failed
         default: .ambiguous
         }
       #expect(answer.kind == expected, "\(status)")
       #expect(answer.httpStatus == status)
       #expect((answer.problem == nil) == (expected == .accepted))
+      #expect(answer.isConnectionFault == (status == 421))
+      #expect(!answer.isUncertain)
     }
   }
 
   @Test(arguments: [
     ("{\"token\":\"abc\"}", "abc"), (" {\n\"other\" : [1, {\"token\":\"x\"}, true], \"token\" : \"abc\" } ", "abc"),
     ("{\"token\":null}", nil), ("{\"token\":5}", nil), ("{\"token\":{\"token\":\"x\"}}", nil),
-    ("{\"token\":\"\"}", nil),
-    ("[\"token\"]", nil), ("\"token\"", nil), ("", nil), ("{", nil), ("{\"token\":\"abc\"", nil),
-    ("{\"token\":\"abc\"}}", nil), ("{\"token\":\"abc\"} x", nil), ("{\"Token\":\"abc\"}", nil),
+    ("{\"token\":\"\"}", nil), ("", nil), (" \r\n", nil), ("{}", nil), ("\u{FEFF}{\"token\":\"abc\"}", "abc"),
+    ("{", nil), ("{\"token\":\"abc\"", nil), ("{\"token\":\"a\\", nil), ("{\"Token\":\"abc\"}", nil),
     ("{\"token\":\"a\",\"token\":\"b\"}", "b"), ("{\"token\":\"a\\nb\"}", nil), ("{\"token\":\"a b\"}", nil),
-    ("{\"a\":\"\\\"\",\"token\":\"abc\"}", "abc"), ("{\"token\":\"abc\",}", nil), ("{\"token\" \"abc\"}", nil),
-    ("<html>", nil), ("{\"token\":\"\u{0}\"}", nil), ("{\"token\":\"a\\", nil),
+    ("{\"a\":\"\\\"\",\"token\":\"abc\"}", "abc"),
   ])
-  func readsTheToken(_ body: String, _ token: String?) throws {
+  func anEmptyBodyOrAnObjectIsAnAcceptance(_ body: String, _ token: String?) throws {
     #expect(try answer(200, body: body) == CancelAnswer(kind: .accepted, httpStatus: 200, token: token))
   }
 
+  @Test(arguments: [
+    "<html><body>We'll be back soon</body></html>", "<!DOCTYPE html>", "[\"token\"]", "\"token\"", "null", "OK", "true",
+    "{\"token\":\"abc\"}}", "{\"token\":\"abc\"} x", "{\"token\":\"abc\",}", "{\"token\" \"abc\"}", "{maintenance}",
+    "{\"token\":\"\u{0}\"}", "\u{1F}\u{8B}\u{8}", "()", "7f1da128-f516-4710-8474-915566c4b22e",
+  ])
+  func anyOther2xxIsAmbiguous(_ body: String) throws {
+    for status in [200, 202, 299] {
+      let answer = try answer(status, headers: [("Content-Type", "text/html")], body: body)
+      #expect(answer.kind == .ambiguous && answer.token == nil)
+      #expect(answer.problem?.problemType == .apiAnswerLost)
+      #expect(answer.problem?.detail?.contains("\(status)") == true)
+    }
+  }
+
+  @Test func a403InTheAPIsOwnWordsRefusesTheCredential() throws {
+    let cdn = ("cf-ray", "8c1f")
+    for (headers, body) in [
+      ([], "{\"title\":\"Forbidden\"}"), ([cdn, ("Server", "cloudflare")], " {\"title\":\"Forbidden\"}"), ([], "{}"),
+      ([("WWW-Authenticate", "Bearer error=\"insufficient_scope\"")], ""),
+      ([cdn, ("www-authenticate", "Bearer")], "<html>"),
+    ] {
+      let answer = try answer(403, headers: headers, body: body)
+      #expect(answer.kind == .credentialRefused && !answer.isUncertain, "\(body)")
+    }
+  }
+
+  @Test(arguments: [
+    ([("Content-Type", "text/html; charset=UTF-8")], "<!DOCTYPE html><title>Attention Required! | Cloudflare</title>"),
+    ([("content-type", "TEXT/HTML")], ""), ([], " <html></html>"), ([("CF-RAY", "8c1f")], "error code: 1020"),
+    ([("Server", "cloudflare")], ""), ([("cf-mitigated", "challenge")], ""),
+    ([("Server", "AkamaiGHost")], "Access Denied"),
+    ([("X-Amz-Cf-Id", "x")], "Forbidden"), ([("X-Iinfo", "1")], ""), ([("x-sucuri-id", "1")], "[1]"),
+    ([("Server", "awselb/2.0"), ("Content-Type", "application/xhtml+xml")], "<x/>"),
+  ])
+  func a403OfSomethingInBetweenIsAFaultOfTheWay(_ headers: [(String, String)], _ body: String) throws {
+    let answer = try answer(403, headers: headers, body: body)
+    #expect(answer.kind == .transient)
+    #expect(answer.httpStatus == 403)
+    #expect(answer.problem?.detail?.contains("not its own word") == true)
+  }
+
+  @Test(arguments: ["", " ", "Forbidden", "[]", "{broken"])
+  func anyOther403IsUncertain(_ body: String) throws {
+    let answer = try answer(403, body: body)
+    #expect(answer.kind == .credentialRefused && answer.isUncertain)
+    #expect(answer.problem != nil)
+  }
+
   @Test func aTokenHasABound() throws {
-    let longest = String(repeating: "t", count: ConfirmationToken.longest)
+    let longest = String(repeating: "t", count: Acceptance.longestToken)
     #expect(try answer(200, body: "{\"token\":\"\(longest)\"}").token == longest)
     #expect(try answer(200, body: "{\"token\":\"\(longest)t\"}").token == nil)
     let deep = String(repeating: "[", count: 30_000)
@@ -82,48 +131,118 @@ struct AnswerReaderTests {
         try rateLimit([(prefix + "Limit", "20"), (prefix + "Remaining", " 3 "), (prefix + "Reset", "40")])
           == expected)
     }
-    #expect(try rateLimit([("RateLimit", "limit=20, remaining=3, reset=40")]) == expected)
-    #expect(try rateLimit([("RateLimit", "\"default\";r=3;t=40"), ("ratelimit-limit", "20, 20;w=60")]) == expected)
+    for value in [
+      "limit=20, remaining=3, reset=40", "limit=20; remaining=3; reset=40", "Limit=20,Remaining=3,Reset=40",
+      "limit=\"20\", remaining=\"3\", reset=\"40\"", "limit = 20 , remaining = 3 , reset = 40.0",
+    ] {
+      #expect(try rateLimit([("RateLimit", value)]) == expected, "\(value)")
+    }
+    let named = RateLimit(policies: [.init(limit: 20, remaining: 3, window: .seconds(60), resetAfter: .seconds(40))])
+    #expect(try rateLimit([("RateLimit", "\"default\";r=3;t=40"), ("ratelimit-limit", "20, 20;w=60")]) == named)
+    #expect(try rateLimit([("RateLimit", "default;r=3;t=40"), ("RateLimit-Policy", "\"default\";q=20;w=60")]) == named)
+    #expect(
+      try rateLimit([("RateLimit", "limit=20, remaining=3, reset=40"), ("RateLimit-Policy", "20;w=60")]) == named)
     #expect(try rateLimit([("Retry-After", "7")]) == RateLimit(retryAfter: .seconds(7)))
     #expect(try rateLimit([("Retry-After", "0.25")]) == RateLimit(retryAfter: .milliseconds(250)))
     #expect(try rateLimit([]) == nil)
     #expect(try rateLimit([("x-other", "1")]) == nil)
   }
 
+  @Test func eachPolicyIsALimitOfItsOwn() throws {
+    #expect(
+      try rateLimit([("RateLimit", "\"second\";r=0;t=1, \"minute\";r=19;t=60")])
+        == RateLimit(policies: [
+          .init(remaining: 0, resetAfter: .seconds(1)), .init(remaining: 19, resetAfter: .seconds(60)),
+        ]))
+    #expect(
+      try rateLimit([
+        ("RateLimit-Policy", "\"burst\";q=10;w=2, \"day\";q=5000;w=86400"), ("RateLimit", "\"day\";r=4321;t=40000"),
+        ("RateLimit", "\"burst\";r=0;t=2"),
+      ])
+        == RateLimit(policies: [
+          .init(limit: 5000, remaining: 4321, window: .seconds(86_400), resetAfter: .seconds(3600)),
+          .init(limit: 10, remaining: 0, window: .seconds(2), resetAfter: .seconds(2)),
+        ]))
+    // a gateway's larger bucket beside the API's own
+    #expect(
+      try rateLimit([
+        ("X-RateLimit-Limit", "5000"), ("X-RateLimit-Remaining", "4990"), ("X-RateLimit-Reset", "3000"),
+        ("RateLimit-Limit", "20"), ("RateLimit-Remaining", "15"),
+      ])
+        == RateLimit(policies: [
+          .init(limit: 5000, remaining: 4990, resetAfter: .seconds(3000)), .init(limit: 20, remaining: 15),
+        ]))
+    // what is no structured field is read all the same
+    #expect(
+      try rateLimit([("RateLimit", "burst per second;r=0;t=1, Minute;r=\"19\";t=60")])
+        == RateLimit(policies: [
+          .init(remaining: 0, resetAfter: .seconds(1)), .init(remaining: 19, resetAfter: .seconds(60)),
+        ]))
+  }
+
   @Test func readsTimesByTheServersClock() throws {
     // the server's clock is an hour ahead of the worker's, and it makes no difference
     let date = ("Date", "Fri, 15 Jan 2027 09:00:00 GMT")
-    #expect(try rateLimit([("Retry-After", "Fri, 15 Jan 2027 09:00:30 GMT"), date])?.retryAfter == .seconds(30))
-    #expect(try rateLimit([("X-RateLimit-Reset", "1800003612"), date])?.resetAfter == .seconds(12))
-    #expect(try rateLimit([("X-RateLimit-Reset", "1800003612500"), date])?.resetAfter == .milliseconds(12_500))
+    for time in [
+      "Fri, 15 Jan 2027 09:00:30 GMT", "Friday, 15-Jan-27 09:00:30 GMT", "Fri Jan 15 09:00:30 2027",
+      "2027-01-15T09:00:30Z", "1800003630",
+    ] {
+      #expect(try rateLimit([("Retry-After", time), date])?.retryAfter == .seconds(30), "\(time)")
+      #expect(
+        try rateLimit([("X-RateLimit-Reset", time), date])?.policies.first?.resetAfter == .seconds(30), "\(time)")
+    }
+    #expect(
+      try rateLimit([("X-RateLimit-Reset", "1800003612500"), date])?.policies.first?.resetAfter == .seconds(12.5))
     // without a date it is the worker's
     #expect(try rateLimit([("Retry-After", "Fri, 15 Jan 2027 08:00:30 GMT")])?.retryAfter == .seconds(30))
-    #expect(try rateLimit([("X-RateLimit-Reset", "1800000012")])?.resetAfter == .seconds(12))
-    #expect(try rateLimit([("X-RateLimit-Reset", "1700000000")])?.resetAfter == .zero)
+    #expect(try rateLimit([("X-RateLimit-Reset", "1800000012")])?.policies.first?.resetAfter == .seconds(12))
+    #expect(try rateLimit([("X-RateLimit-Reset", "1700000000")])?.policies.first?.resetAfter == .zero)
   }
 
-  @Test func theMoreCarefulValueStands() throws {
+  @Test(arguments: [
+    ("3s", 3000), ("3 s", 3000), ("3, 3", 3000), ("1,5s", 5000), ("250ms", 250), ("1m30s", 90_000), ("2 min", 120_000),
+    ("0.5h", 1_800_000), ("1, soon, 4", 4000), ("90 seconds", 90_000), ("3S", 3000),
+  ])
+  func readsWaitsWithUnitsAndLists(_ value: String, _ milliseconds: Int) throws {
+    #expect(try rateLimit([("Retry-After", value)])?.retryAfter == .milliseconds(milliseconds))
+    #expect(try rateLimit([("RateLimit-Reset", value)])?.policies.first?.resetAfter == .milliseconds(milliseconds))
+  }
+
+  @Test func readsWaitsInMilliseconds() throws {
+    #expect(try rateLimit([("Retry-After-Ms", "1250")])?.retryAfter == .milliseconds(1250))
+    #expect(try rateLimit([("retry-after-ms", "125.5")])?.retryAfter == .milliseconds(125))
+    #expect(try rateLimit([("Retry-After-Ms", "250"), ("Retry-After", "1")])?.retryAfter == .seconds(1))
+  }
+
+  @Test func ofOneLimitTheMoreCarefulValueStands() throws {
     let both = try rateLimit([
-      ("X-RateLimit-Remaining", "5"), ("RateLimit-Remaining", "2"), ("X-RateLimit-Limit", "30"),
+      ("X-RateLimit-Remaining", "5"), ("RateLimit-Remaining", "2"), ("X-RateLimit-Limit", "20"),
       ("RateLimit-Limit", "20"), ("Retry-After", "3"), ("Retry-After", "9"),
     ])
     #expect(both == RateLimit(limit: 20, remaining: 2, retryAfter: .seconds(9)))
   }
 
   @Test(arguments: [
-    "-1", "NaN", "inf", "1e9", "", " ", "soon", "99999999999999999999", "0x10", "1,5s", "--", "+5", "1.2.3", ".5", "5.",
-    "٣", "\u{0}", "Sun, 99 Nov 1994 08:49:37 GMT", "Sun, 06 Foo 1994 08:49:37 GMT", "Sunday, 06-Nov-94 08:49:37 GMT",
+    "-1", "NaN", "inf", "1e9", "", " ", "soon", "99999999999999999999", "0x10", "--", "+5", "1.2.3", ".5", "5.", "٣",
+    "\u{0}", "Sun, 99 Nov 1994 08:49:37 GMT", "Sun, 06 Foo 1994 08:49:37 GMT", "Sun, 06 Nov 1994 08:49:37 PST",
+    "Foo, 06 Nov 1994 08:49:37 GMT", "Sun Nov  6 08:49 1994", "3 parsecs", "s", "9999999999999h",
   ])
   func hostileValuesAreIgnored(_ value: String) throws {
     #expect(try rateLimit([("Retry-After", value)]) == nil)
-    let reset = try rateLimit([("X-RateLimit-Reset", value), ("X-RateLimit-Remaining", "-\(value)")])
-    #expect(reset == nil || reset?.resetAfter == .seconds(1) && value == "1,5s")
+    #expect(try rateLimit([("Retry-After-Ms", value)]) == nil)
+    #expect(try rateLimit([("X-RateLimit-Reset", value), ("X-RateLimit-Remaining", "-\(value)")]) == nil)
+  }
+
+  @Test(arguments: ["", "\"", ";;;", "=", "\"a\";r=-1;t=x", "(a b)", "a;r=99999999999999999999", "?1", ":aGk=:", ",,,"])
+  func hostileRateLimitsAreIgnored(_ value: String) throws {
+    let told = try rateLimit([("RateLimit", value), ("RateLimit-Policy", value)])
+    #expect(told?.policies.allSatisfy { $0.remaining == nil && $0.resetAfter == nil } ?? true)
   }
 
   @Test func longWaitsAreBounded() throws {
     #expect(try rateLimit([("Retry-After", "86400")])?.retryAfter == .seconds(3600))
     #expect(try rateLimit([("Retry-After", "Fri, 31 Dec 9999 23:59:59 GMT")])?.retryAfter == .seconds(3600))
-    #expect(try rateLimit([("X-RateLimit-Reset", "999999999999999")])?.resetAfter == .seconds(3600))
+    #expect(try rateLimit([("X-RateLimit-Reset", "999999999999999")])?.policies.first?.resetAfter == .seconds(3600))
     #expect(try rateLimit([("X-RateLimit-Limit", "5000000000")]) == nil)
   }
 }
@@ -132,10 +251,12 @@ struct HTTPDateTests {
   @Test(arguments: [
     ("Thu, 01 Jan 1970 00:00:00 GMT", Int64(0)), ("Sun, 06 Nov 1994 08:49:37 GMT", 784_111_777),
     ("Tue, 29 Feb 2000 12:00:00 GMT", 951_825_600), ("Fri, 15 Jan 2027 08:00:00 GMT", 1_800_000_000),
-    ("Fri, 31 Dec 9999 23:59:59 GMT", 253_402_300_799),
+    ("Fri, 31 Dec 9999 23:59:59 GMT", 253_402_300_799), ("Sunday, 06-Nov-94 08:49:37 GMT", 784_111_777),
+    ("Sun Nov  6 08:49:37 1994", 784_111_777), ("Tuesday, 29-Feb-00 12:00:00 GMT", 951_825_600),
+    ("Wednesday, 31-Dec-69 23:59:59 GMT", 3_155_759_999), ("Tue Feb 29 12:00:00 2000", 951_825_600),
+    ("sun, 6 nov 1994 08:49:37 utc", 784_111_777),
   ])
   func readsDates(_ text: String, _ seconds: Int64) {
-    let bytes = Array(text.utf8)
-    #expect(HTTPDate.seconds(bytes.span) == seconds)
+    #expect(HTTPDate.seconds(text) == seconds)
   }
 }

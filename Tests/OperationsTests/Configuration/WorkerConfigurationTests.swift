@@ -53,11 +53,12 @@ import Testing
 
   @Test func theEnvironmentOverridesTheFile() throws {
     let yaml =
-      "kafka:\n  bootstrapServers: file:1\nquota:\n  calls: 7\n  reservedForKillSwitch: 2\nprogress:\n  after: off\n"
+      "kafka:\n  bootstrapServers: file:1\nquota:\n  calls: 7\n  reservedForKillSwitch: 2\n  trustHeaders: true\nprogress:\n  after: off\n"
     let configuration = try load(yaml, ["QUOTA_CALLS": "9", "API_BASE_URL": "http://127.0.0.1:1"])
     #expect(configuration.kafka.bootstrapServers == "file:1")
     #expect(configuration.quota.calls == 9)
     #expect(configuration.quota.reservedForKillSwitch == 2)
+    #expect(configuration.quota.trustHeaders)
     #expect(configuration.progress.after == nil)
     #expect(configuration.api.baseURL == "http://127.0.0.1:1")
   }

@@ -1,0 +1,297 @@
+import CancelContract
+
+/// A number in a header: decimal digits and, where it is a time, a fraction.
+struct HeaderNumber {
+  private let milliseconds: Int64
+
+  /// Reads the whole of `value`; `nil` unless it is a number of at most 15 digits, not negative.
+  init?(_ value: Span<UInt8>) {
+    let value = value.extracting(value.trimmedRange)
+    guard !value.isEmpty else { return nil }
+    var whole: Int64 = 0
+    var index = 0
+    while index < value.count, let digit = value[index].decimalDigit {
+      guard index < 15 else { return nil }
+      whole = whole * 10 + digit
+      index += 1
+    }
+    guard index > 0 else { return nil }
+    var thousandths: Int64 = 0
+    if index < value.count {
+      guard value[index] == UInt8(ascii: "."), index + 1 < value.count else { return nil }
+      index += 1
+      var weight: Int64 = 100
+      while index < value.count {
+        guard let digit = value[index].decimalDigit else { return nil }
+        thousandths += digit * weight
+        weight /= 10
+        index += 1
+      }
+    }
+    milliseconds = whole * 1000 + thousandths
+  }
+
+  /// Reads text.
+  init?(_ text: some StringProtocol) {
+    let bytes = Array(text.utf8)
+    self.init(bytes.span)
+  }
+
+  /// Reads what stands before the first `,` or `;` (`20, 20;w=60`).
+  init?(leading value: Span<UInt8>) {
+    var end = 0
+    while end < value.count, !",;".utf8.contains(value[end]) { end += 1 }
+    self.init(value.extracting(0..<end))
+  }
+
+  /// The number as a count of calls; `nil` beyond a thousand million, which nobody means.
+  var count: Int? {
+    let count = milliseconds / 1000
+    return count <= 1_000_000_000 ? Int(count) : nil
+  }
+
+  /// The number as a time: small ones are seconds from now, large ones the Unix epoch in seconds or milliseconds.
+  var time: HeaderTime {
+    switch milliseconds / 1000 {
+    case ..<1_000_000_000: .after(milliseconds: milliseconds)
+    case ..<1_000_000_000_000: .at(milliseconds: milliseconds)
+    default: .at(milliseconds: milliseconds / 1000)
+    }
+  }
+
+  /// The number as so many of a unit, in milliseconds; `nil` beyond a year, which nobody means.
+  func milliseconds(of unit: Int64) -> Int64? {
+    milliseconds <= 31_536_000_000 ? milliseconds * unit / 1000 : nil
+  }
+}
+
+/// A time in a header, from the answer on or by the server's clock.
+enum HeaderTime: Hashable {
+  /// So many milliseconds after the answer.
+  case after(milliseconds: Int64)
+  /// So many milliseconds after the Unix epoch.
+  case at(milliseconds: Int64)
+
+  /// No wait that a header asks for is longer: a hostile or broken value must not stop an account for good.
+  static let longest = Duration.seconds(3600)
+
+  /// Reads a number of seconds, a time with units (`3s`, `250ms`, `1m30s`), a point in time (the Unix epoch's seconds
+  /// or milliseconds, a date of HTTP or RFC 3339), or several of them with commas between, of which the latest counts.
+  init?(_ value: Span<UInt8>) {
+    if let number = HeaderNumber(value) {
+      self = number.time
+      return
+    }
+    let text = value.text
+    if let seconds = HTTPDate.seconds(text) {
+      self = .at(milliseconds: seconds * 1000)
+      return
+    }
+    var result: HeaderTime?
+    for part in text.split(separator: ",") {
+      guard let time = Self.single(part.trimmingBlanks) else { continue }
+      result = result.map { $0.later(time) } ?? time
+    }
+    guard let result else { return nil }
+    self = result
+  }
+
+  private static func single(_ text: Substring) -> HeaderTime? {
+    if let number = HeaderNumber(text) { return number.time }
+    if let time = Timestamp(rfc3339: String(text)) { return .at(milliseconds: time.microseconds / 1000) }
+    return withUnits(text)
+  }
+
+  /// Numbers with a unit each.
+  private static func withUnits(_ text: Substring) -> HeaderTime? {
+    var rest = text
+    var sum: Int64 = 0
+    while !rest.isEmpty {
+      let digits = rest.prefix { $0.isASCII && $0.isNumber || $0 == "." }
+      rest = rest[digits.endIndex...].drop { $0 == " " }
+      let unit = rest.prefix { $0.isASCII && $0.isLetter }
+      rest = rest[unit.endIndex...].drop { $0 == " " }
+      guard let number = HeaderNumber(digits), let length = milliseconds(of: unit.lowercased()),
+        let part = number.milliseconds(of: length)
+      else { return nil }
+      sum += part
+    }
+    return text.isEmpty ? nil : .after(milliseconds: sum)
+  }
+
+  private static func milliseconds(of unit: String) -> Int64? {
+    switch unit {
+    case "ms", "msec", "millisecond", "milliseconds": 1
+    case "s", "sec", "secs", "second", "seconds": 1000
+    case "m", "min", "mins", "minute", "minutes": 60_000
+    case "h", "hr", "hour", "hours": 3_600_000
+    default: nil
+    }
+  }
+
+  /// The time from the answer on, between zero and ``longest``.
+  ///
+  /// - Parameters:
+  ///   - date: The answer's `date` header in seconds since the Unix epoch. Where it is there, the two clocks need not
+  ///     agree.
+  ///   - now: The time by the worker's clock.
+  func fromAnswer(date: Int64?, now: Timestamp) -> Duration {
+    let wait: Duration
+    switch self {
+    case .after(let milliseconds):
+      wait = .milliseconds(milliseconds)
+    case .at(let milliseconds):
+      let answered = date.map { Timestamp(milliseconds: $0 * 1000) } ?? now
+      wait = Timestamp(milliseconds: milliseconds) - answered
+    }
+    return max(.zero, min(Self.longest, wait))
+  }
+
+  /// The longer of two waits of one kind; of two kinds, this one.
+  func later(_ other: HeaderTime) -> HeaderTime {
+    switch (self, other) {
+    case (.after(let left), .after(let right)): .after(milliseconds: max(left, right))
+    case (.at(let left), .at(let right)): .at(milliseconds: max(left, right))
+    case (.after, .at), (.at, .after): self
+    }
+  }
+}
+
+/// The dates of HTTP (RFC 9110, section 5.6.7), all three of which a recipient must accept:
+/// `Sun, 06 Nov 1994 08:49:37 GMT`, `Sunday, 06-Nov-94 08:49:37 GMT` and `Sun Nov  6 08:49:37 1994`.
+enum HTTPDate {
+  private static let months = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"]
+  private static let weekdays = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
+
+  /// Seconds since the Unix epoch; `nil` for any other text.
+  ///
+  /// The weekday must be one, but need not be the date's. Of years with two digits, 70 to 99 are the last century's.
+  static func seconds(_ text: String) -> Int64? {
+    guard (24...33).contains(text.utf8.count) else { return nil }
+    var parts = text.lowercased().split { " ,-".contains($0) }
+    guard let weekday = parts.first, weekdays.contains(String(weekday.prefix(3))) else { return nil }
+    parts.removeFirst()
+    if parts.count == 4, let month = month(parts[0]) {
+      return seconds(day: parts[1], month: month, year: parts[3], time: parts[2])
+    }
+    guard parts.count == 5, ["gmt", "utc"].contains(parts[4]), let month = month(parts[1]) else { return nil }
+    return seconds(day: parts[0], month: month, year: parts[2], time: parts[3])
+  }
+
+  private static func month(_ name: Substring) -> Int64? {
+    months.firstIndex { name == $0 }.map { Int64($0) + 1 }
+  }
+
+  private static func seconds(day: Substring, month: Int64, year: Substring, time: Substring) -> Int64? {
+    let clock = time.split(separator: ":", omittingEmptySubsequences: false)
+    guard let day = number(day, digits: 1...2), let year = number(year, digits: 2...4), year < 100 || year >= 1970,
+      clock.count == 3, let hour = number(clock[0], digits: 2...2), hour < 24,
+      let minute = number(clock[1], digits: 2...2), minute < 60,
+      let second = number(clock[2], digits: 2...2), second <= 60
+    else { return nil }
+    let date = CivilDate(year: year < 70 ? year + 2000 : year < 100 ? year + 1900 : year, month: month, day: day)
+    return date.isValid ? date.daysSinceEpoch * 86_400 + hour * 3600 + minute * 60 + second : nil
+  }
+
+  private static func number(_ text: Substring, digits: ClosedRange<Int>) -> Int64? {
+    guard digits.contains(text.utf8.count), text.utf8.allSatisfy({ $0.decimalDigit != nil }) else { return nil }
+    return Int64(text)
+  }
+}
+
+/// The `location` header of a redirect, of which only the host is ever shown: the rest may carry what it likes.
+enum RedirectLocation {
+  /// The host in `location`; `nil` where there is none (a relative reference) or it has odd characters.
+  static func host(_ location: Span<UInt8>) -> String? {
+    guard let slash = location.firstIndex(of: UInt8(ascii: "/")), slash + 1 < location.count,
+      location[slash + 1] == UInt8(ascii: "/")
+    else { return nil }
+    var start = slash + 2
+    var end = start
+    while end < location.count, !"/?#".utf8.contains(location[end]) {
+      if location[end] == UInt8(ascii: "@") { start = end + 1 }
+      end += 1
+    }
+    guard start < end, end - start <= 253 else { return nil }
+    var host = ""
+    for index in start..<end {
+      switch location[index] {
+      case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+        UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "."), UInt8(ascii: ":"),
+        UInt8(ascii: "["), UInt8(ascii: "]"):
+        host.unicodeScalars.append(Unicode.Scalar(location[index]))
+      default:
+        return nil
+      }
+    }
+    return host
+  }
+}
+
+extension Span<UInt8> {
+  /// Whether these bytes spell `name`, which is in lower case, in any case.
+  func isCaseInsensitivelyEqual(to name: StaticString) -> Bool {
+    count == name.utf8CodeUnitCount && hasCaseInsensitivePrefix(name)
+  }
+
+  /// Whether these bytes begin with `name`, which is in lower case, in any case.
+  func hasCaseInsensitivePrefix(_ name: StaticString) -> Bool {
+    guard count >= name.utf8CodeUnitCount else { return false }
+    return name.withUTF8Buffer { name in
+      for index in name.indices {
+        var byte = self[index]
+        if byte >= 0x41, byte <= 0x5A { byte |= 0x20 }
+        if byte != name[index] { return false }
+      }
+      return true
+    }
+  }
+
+  /// The place of the first such byte.
+  func firstIndex(of byte: UInt8) -> Int? {
+    for index in indices where self[index] == byte { return index }
+    return nil
+  }
+
+  /// Where these bytes stand without the spaces and tabs around them.
+  var trimmedRange: Range<Int> {
+    var start = 0
+    var end = count
+    while start < end, self[start] == 0x20 || self[start] == 0x09 { start += 1 }
+    while end > start, self[end - 1] == 0x20 || self[end - 1] == 0x09 { end -= 1 }
+    return start..<end
+  }
+
+  /// These bytes as text, without the spaces and tabs around them.
+  var text: String {
+    let trimmed = extracting(trimmedRange)
+    return trimmed.withUnsafeBufferPointer { String(decoding: $0, as: UTF8.self) }
+  }
+}
+
+extension Substring {
+  /// The text without the spaces and tabs around it.
+  var trimmingBlanks: Substring {
+    var text = self
+    while text.first == " " || text.first == "\t" { text.removeFirst() }
+    while text.last == " " || text.last == "\t" { text.removeLast() }
+    return text
+  }
+}
+
+extension UInt8 {
+  /// The value of an ASCII decimal digit.
+  var decimalDigit: Int64? {
+    self >= 0x30 && self <= 0x39 ? Int64(self - 0x30) : nil
+  }
+
+  /// The value of an ASCII hexadecimal digit.
+  var hexadecimalDigit: UInt8? {
+    switch self {
+    case 0x30...0x39: self - 0x30
+    case 0x41...0x46: self - 0x41 + 10
+    case 0x61...0x66: self - 0x61 + 10
+    default: nil
+    }
+  }
+}

@@ -1,0 +1,258 @@
+import CancelContract
+import RawStructuredFieldValues
+
+/// The quota in an answer's headers, in every dialect in use.
+///
+/// | header | from |
+/// |---|---|
+/// | `X-RateLimit-Limit`, `-Remaining`, `-Reset`; also `X-Rate-Limit-…` | practice |
+/// | `RateLimit-Limit: 20, 20;w=60`, `-Remaining`, `-Reset` | draft-ietf-httpapi-ratelimit-headers 00 to 06 |
+/// | `RateLimit: limit=20, remaining=3, reset=40` | draft 07 |
+/// | `RateLimit: "minute";r=3;t=40, "day";r=900;t=3600`, `RateLimit-Policy: "minute";q=20;w=60` | drafts 08 and later |
+///
+/// The last two are structured fields (RFC 9651) and are read as such; what is none after all is read leniently. Each
+/// named policy is a limit of its own. So is each spelling of the first two, unless they agree on the limit or one
+/// leaves it out; then of two values the more careful stands.
+struct RateLimitHeaders: Hashable, Sendable {
+  /// One limit as it was told.
+  fileprivate struct Told: Hashable, Sendable {
+    var name: String?
+    var limit: Int?
+    var remaining: Int?
+    var windowSeconds: Int?
+    var reset: HeaderTime?
+
+    /// Takes what another spelling of the same limit tells.
+    mutating func merge(_ other: Told) {
+      limit = limit ?? other.limit
+      remaining = [remaining, other.remaining].compactMap(\.self).min()
+      windowSeconds = windowSeconds ?? other.windowSeconds
+      reset = reset.map { reset in other.reset.map(reset.later) ?? reset } ?? other.reset
+    }
+  }
+
+  /// The spellings of the headers with one value each.
+  private enum Spelling: Int {
+    case prefixed, plain, hyphenated
+  }
+
+  private var spellings = [Told](repeating: Told(), count: 3)
+  /// The items of `RateLimit`.
+  private var items: [Told] = []
+  /// The items of `RateLimit-Policy`.
+  private var definitions: [Told] = []
+
+  /// Whether no header told anything.
+  private(set) var isEmpty = true
+
+  /// Takes one header, where it is one of these.
+  mutating func take(name: Span<UInt8>, value: Span<UInt8>) {
+    switch name.count {
+    case 9 where name.isCaseInsensitivelyEqual(to: "ratelimit"):
+      takeItems(value.text)
+    case 15 where name.isCaseInsensitivelyEqual(to: "ratelimit-limit"):
+      takeLimit(value, .plain)
+    case 17 where name.isCaseInsensitivelyEqual(to: "x-ratelimit-limit"):
+      takeLimit(value, .prefixed)
+    case 18 where name.isCaseInsensitivelyEqual(to: "x-rate-limit-limit"):
+      takeLimit(value, .hyphenated)
+    case 15 where name.isCaseInsensitivelyEqual(to: "ratelimit-reset"):
+      takeReset(value, .plain)
+    case 17 where name.isCaseInsensitivelyEqual(to: "x-ratelimit-reset"):
+      takeReset(value, .prefixed)
+    case 18 where name.isCaseInsensitivelyEqual(to: "x-rate-limit-reset"):
+      takeReset(value, .hyphenated)
+    case 23 where name.isCaseInsensitivelyEqual(to: "x-ratelimit-reset-after"):
+      takeReset(value, .prefixed)
+    case 19 where name.isCaseInsensitivelyEqual(to: "ratelimit-remaining"):
+      takeRemaining(value, .plain)
+    case 21 where name.isCaseInsensitivelyEqual(to: "x-ratelimit-remaining"):
+      takeRemaining(value, .prefixed)
+    case 22 where name.isCaseInsensitivelyEqual(to: "x-rate-limit-remaining"):
+      takeRemaining(value, .hyphenated)
+    case 16 where name.isCaseInsensitivelyEqual(to: "ratelimit-policy"):
+      takeDefinitions(value.text)
+    default:
+      break
+    }
+  }
+
+  /// The limits, each once.
+  func policies(date: Int64?, now: Timestamp) -> [RateLimit.Policy] {
+    var told = items
+    for index in told.indices {
+      let definition =
+        definitions.first { $0.name != nil && $0.name == told[index].name }
+        ?? (told.count == 1 && definitions.count == 1 ? definitions.first : nil)
+      if let definition { told[index].merge(definition) }
+    }
+    for var spelling in spellings where spelling != Told() {
+      if definitions.count == 1, let definition = definitions.first,
+        spelling.limit ?? definition.limit == definition.limit
+      {
+        spelling.merge(definition)
+      }
+      let same = told.indices.filter { index in
+        guard let known = told[index].limit, let limit = spelling.limit else { return told.count == 1 }
+        return known == limit
+      }
+      if same.count == 1, let index = same.first { told[index].merge(spelling) } else { told.append(spelling) }
+    }
+    return told.map { told in
+      RateLimit.Policy(
+        limit: told.limit, remaining: told.remaining, window: told.windowSeconds.map { .seconds($0) },
+        resetAfter: told.reset?.fromAnswer(date: date, now: now))
+    }
+  }
+
+  private mutating func takeLimit(_ value: Span<UInt8>, _ spelling: Spelling) {
+    guard let limit = HeaderNumber(leading: value)?.count else { return }
+    isEmpty = false
+    var told = Told(limit: limit)
+    if value.firstIndex(of: UInt8(ascii: ";")) != nil {
+      told.windowSeconds =
+        Self.definitions(value.text).first { $0.limit == limit && $0.windowSeconds != nil }?.windowSeconds
+    }
+    let known = spellings[spelling.rawValue].limit
+    if let known, known <= limit { return }
+    spellings[spelling.rawValue].limit = limit
+    spellings[spelling.rawValue].windowSeconds = told.windowSeconds
+  }
+
+  private mutating func takeRemaining(_ value: Span<UInt8>, _ spelling: Spelling) {
+    guard let remaining = HeaderNumber(leading: value)?.count else { return }
+    isEmpty = false
+    spellings[spelling.rawValue].merge(Told(remaining: remaining))
+  }
+
+  private mutating func takeReset(_ value: Span<UInt8>, _ spelling: Spelling) {
+    guard let reset = HeaderTime(value) else { return }
+    isEmpty = false
+    spellings[spelling.rawValue].merge(Told(reset: reset))
+  }
+
+  private mutating func takeItems(_ text: String) {
+    var told = Self.list(text) ?? []
+    // a member of a list without a count is one of the older dictionary
+    if told.isEmpty || told.contains(where: { $0.remaining == nil && $0.reset == nil }) {
+      told = Self.dictionary(text).map { [$0] } ?? Self.lenientItems(text)
+    }
+    guard !told.isEmpty else { return }
+    isEmpty = false
+    items += told
+  }
+
+  private mutating func takeDefinitions(_ text: String) {
+    let told = Self.definitions(text)
+    guard !told.isEmpty else { return }
+    isEmpty = false
+    definitions += told
+  }
+}
+
+extension RateLimitHeaders {
+  /// No header has more limits than this.
+  private static let mostItems = 16
+
+  /// `"minute";r=3;t=40, "day";r=900;t=3600`
+  private static func list(_ text: String) -> [Told]? {
+    var parser = StructuredFieldValueParser(Array(text.utf8))
+    guard let members = try? parser.parseListFieldValue() else { return nil }
+    return members.prefix(mostItems).compactMap { member in
+      guard case .item(let item) = member else { return nil }
+      var told = Told(name: name(item.rfc9651BareItem))
+      for (key, value) in item.rfc9651Parameters { told.set(key, number(value)) }
+      return told
+    }
+  }
+
+  /// `limit=20, remaining=3, reset=40`
+  private static func dictionary(_ text: String) -> Told? {
+    var parser = StructuredFieldValueParser(Array(text.utf8))
+    guard let members = try? parser.parseDictionaryFieldValue() else { return nil }
+    var told = Told()
+    for (key, member) in members {
+      guard case .item(let item) = member else { continue }
+      told.set(key, number(item.rfc9651BareItem))
+      for (key, value) in item.rfc9651Parameters { told.set(key, number(value)) }
+    }
+    return told == Told() ? nil : told
+  }
+
+  /// `"minute";q=20;w=60`, or `20;w=60` of the older drafts.
+  private static func definitions(_ text: String) -> [Told] {
+    var parser = StructuredFieldValueParser(Array(text.utf8))
+    guard let members = try? parser.parseListFieldValue() else { return lenientItems(text) }
+    return members.prefix(mostItems).compactMap { member in
+      guard case .item(let item) = member else { return nil }
+      var told = Told(name: name(item.rfc9651BareItem))
+      if case .integer(let limit) = item.rfc9651BareItem { told.limit = Int(limit) }
+      for (key, value) in item.rfc9651Parameters { told.set(key, number(value)) }
+      return told
+    }
+  }
+
+  /// What is no structured field: numbers in quotes or with fractions, names in capitals, blanks where none may be.
+  ///
+  /// Members are separated by commas and their parts by semicolons; parts that are named in full belong to one limit.
+  private static func lenientItems(_ text: String) -> [Told] {
+    var named: [Told] = []
+    var whole = Told()
+    for member in text.split(separator: ",").prefix(mostItems) {
+      var told = Told()
+      for part in member.split(separator: ";") {
+        let sides = part.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+        let key = sides[0].trimmingBlanks.lowercased()
+        guard sides.count == 2 else {
+          told.name = told.name ?? key.trimmingQuotes
+          if let limit = HeaderNumber(key)?.count { told.limit = limit }
+          continue
+        }
+        let number = HeaderNumber(String(sides[1].trimmingBlanks).trimmingQuotes)
+        if key.utf8.count == 1 { told.set(key, number) } else { whole.set(key, number) }
+      }
+      if told.remaining != nil || told.reset != nil || told.windowSeconds != nil { named.append(told) }
+    }
+    return named + (whole == Told() ? [] : [whole])
+  }
+
+  private static func name(_ item: RFC9651BareItem) -> String? {
+    switch item {
+    case .string(let name), .token(let name): name
+    default: nil
+    }
+  }
+
+  private static func number(_ item: RFC9651BareItem) -> HeaderNumber? {
+    switch item {
+    case .integer(let value): HeaderNumber(String(value))
+    case .decimal(let value): HeaderNumber(String(Double(value)))
+    case .string(let value), .token(let value): HeaderNumber(value)
+    default: nil
+    }
+  }
+}
+
+extension RateLimitHeaders.Told {
+  /// Sets the part that `key` names in any of the drafts; others are left out.
+  fileprivate mutating func set(_ key: String, _ number: HeaderNumber?) {
+    guard let number else { return }
+    switch key {
+    case "limit", "q": limit = number.count
+    case "remaining", "r": remaining = number.count
+    case "reset", "t": reset = number.time
+    case "w", "window": windowSeconds = number.count
+    default: break
+    }
+  }
+}
+
+extension String {
+  /// The text without the quotes around it.
+  fileprivate var trimmingQuotes: String {
+    var text = self[...]
+    if text.first == "\"" { text.removeFirst() }
+    if text.last == "\"" { text.removeLast() }
+    return String(text)
+  }
+}
