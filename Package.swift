@@ -138,7 +138,7 @@ let package = Package(
     .executableTarget(
       name: "cancel-worker",
       dependencies: [
-        "CProcess", "CancelAPI", "CancelContract", "CancelService", "EToroSimulator", "Kafka", "Operations",
+        "CancelAPI", "CancelContract", "CancelService", "EToroSimulator", "Kafka", "Operations",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Logging", package: "swift-log"),
         .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),

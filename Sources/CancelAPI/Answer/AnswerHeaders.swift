@@ -18,8 +18,6 @@ package struct AnswerHeaders: Hashable, Sendable {
   private(set) var isPage = false
   /// Whether a CDN, a firewall or a load balancer names itself. It may only have passed the API's answer on.
   private(set) var isFromIntermediary = false
-  /// Whether the body is in a coding such as gzip.
-  private(set) var isEncoded = false
 
   /// Nothing yet.
   init() {}
@@ -44,8 +42,6 @@ package struct AnswerHeaders: Hashable, Sendable {
       takeRetryAfter(time.map { .after(milliseconds: $0) })
     case 16 where name.isCaseInsensitivelyEqual(to: "www-authenticate"):
       hasChallenge = true
-    case 16 where name.isCaseInsensitivelyEqual(to: "content-encoding"):
-      isEncoded = !value.isCaseInsensitivelyEqual(to: "identity")
     default:
       if name.hasCaseInsensitivePrefix("cf-") || name.hasCaseInsensitivePrefix("x-amz-cf-")
         || name.hasCaseInsensitivePrefix("akamai-") || name.hasCaseInsensitivePrefix("x-akamai-")

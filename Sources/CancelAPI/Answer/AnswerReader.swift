@@ -4,15 +4,22 @@ import CancelContract
 ///
 /// | status | kind |
 /// |---|---|
-/// | 2xx | accepted |
-/// | 401, 403 | credentialRefused |
+/// | 2xx with an empty body or a JSON object | accepted |
+/// | any other 2xx | ambiguous |
+/// | 400, 404, 409, 410, 422 | rejected |
+/// | 401; 403 with a JSON object or `WWW-Authenticate` | credentialRefused |
+/// | 403 with an HTML page or a CDN's headers | transient |
+/// | any other 403 | credentialRefused, uncertain |
 /// | 429 | throttled |
-/// | 408, 425, 5xx, 3xx | transient |
-/// | any other 4xx | rejected |
+/// | 3xx, 407, 408, 421, 425, 499, 5xx | transient; 421 is one connection's fault |
+/// | any other 4xx | failed |
 /// | anything else | ambiguous |
 ///
-/// The status decides as soon as the head is whole. A body that breaks off, is too long or can't be read costs the
-/// token or the API's own problem, and no more.
+/// The status decides as soon as the head is whole. A body that breaks off or is too long costs the token or the API's
+/// own problem, and no more.
+///
+/// Everything that is passed on (the token, the problem, the host of a redirect) is searched for the credential first;
+/// see ``Credential/isRepeated(in:)``. What repeats a part of it is left out whole.
 package struct AnswerReader: Sendable {
   /// The most of a body that is read, in bytes.
   package static let longestBody = 64 * 1024
@@ -23,44 +30,90 @@ package struct AnswerReader: Sendable {
   ///   - status: The final status code.
   ///   - headers: What the headers said.
   ///   - body: As much of the body as came, up to ``longestBody``.
-  ///   - credential: What the call was sent with; a body or location that repeats a part of it is left out whole.
+  ///   - isUndecoded: Whether there was a body in a content coding that could not be undone; `body` is empty then.
+  ///   - credential: What the call was sent with.
   ///   - now: The time by the worker's clock.
   package static func answer(
     status: Int,
     headers: AnswerHeaders,
     body: [UInt8],
+    isUndecoded: Bool = false,
     credential: Credential,
     now: Timestamp
   ) -> CancelAnswer {
-    let rateLimit = rateLimit(headers, now: now)
+    var answer = CancelAnswer(kind: .ambiguous, httpStatus: status, rateLimit: headers.rateLimit(now: now))
     switch status {
     case 200..<300:
-      let token = ConfirmationToken.read(body).flatMap { credential.isRepeated(in: $0) ? nil : $0 }
-      return CancelAnswer(kind: .accepted, httpStatus: status, token: token, rateLimit: rateLimit)
+      switch isUndecoded ? .somethingElse : Acceptance(body) {
+      case .submitted(let token):
+        answer.kind = .accepted
+        answer.token = token.flatMap { credential.isRepeated(in: $0) ? nil : $0 }
+      case .somethingElse:
+        answer.problem = notTheAPIs(status: status, headers, isUndecoded: isUndecoded)
+      }
     case 300..<400:
-      return CancelAnswer(
-        kind: .transient, httpStatus: status, problem: redirect(status: status, headers, credential),
-        rateLimit: rateLimit)
+      answer.kind = .transient
+      answer.problem = redirect(status: status, headers, credential)
     case 400..<600:
-      let problem =
+      answer.kind = kind(ofError: status)
+      answer.problem =
         credential.isRepeated(in: body.span)
-        ? .credentialRepeated(status: status) : Problem(apiBody: body, status: status)
-      return CancelAnswer(kind: kind(ofError: status), httpStatus: status, problem: problem, rateLimit: rateLimit)
+        ? credentialRepeated(status: status)
+        : isUndecoded ? undecoded(status: status) : Problem(apiBody: body, status: status)
+      if status == 403 { judgeForbidden(&answer, headers, body) }
+      answer.isConnectionFault = status == 421
     default:
-      return CancelAnswer(
-        kind: .ambiguous, httpStatus: status,
-        problem: Problem(.apiAnswerLost, detail: "The API answered with a status code that HTTP does not have."),
-        rateLimit: rateLimit)
+      answer.problem = Problem(
+        .apiAnswerLost, detail: "The API answered with a status code that HTTP does not have.")
     }
+    return answer
   }
 
   private static func kind(ofError status: Int) -> CancelAnswer.Kind {
     switch status {
+    case 400, 404, 409, 410, 422: .rejected
     case 401, 403: .credentialRefused
     case 429: .throttled
-    case 408, 425, 500...: .transient
-    default: .rejected
+    // a proxy that wants a password, a time-out, the wrong host of a shared connection, too early, the time-out of some
+    // proxies: none of them is the API's word on the order
+    case 407, 408, 421, 425, 499, 500...: .transient
+    default: .failed
     }
+  }
+
+  /// Tells the API's own 403 from that of a proxy or CDN, which says nothing of the credential.
+  private static func judgeForbidden(_ answer: inout CancelAnswer, _ headers: AnswerHeaders, _ body: [UInt8]) {
+    let text = body.drop { $0 <= 0x20 }
+    if headers.hasChallenge || text.first == UInt8(ascii: "{") && (try? JSONText(checking: body)) != nil { return }
+    if headers.isPage || headers.isFromIntermediary || text.first == UInt8(ascii: "<") {
+      answer.kind = .transient
+      answer.problem = Problem(
+        .apiStatus,
+        detail: "the API answered 403 with what is not its own word: a page of a proxy, firewall or CDN on the way. "
+          + "Check that this host may reach the API",
+        status: 403)
+    } else {
+      answer.isUncertain = true
+    }
+  }
+
+  private static func undecoded(status: Int) -> Problem {
+    Problem(
+      .apiStatus,
+      detail: "the API answered \(status) in a content coding that was not asked for and can't be undone",
+      status: status)
+  }
+
+  private static func notTheAPIs(status: Int, _ headers: AnswerHeaders, isUndecoded: Bool) -> Problem {
+    let content =
+      isUndecoded
+      ? "content in a coding that was not asked for and can't be undone"
+      : headers.isPage ? "an HTML page" : "content that is neither empty nor a JSON object"
+    return Problem(
+      .apiAnswerLost,
+      detail: "The API answered \(status) with \(content), which is not its own word. "
+        + "The order may or may not be cancelled",
+      status: status)
   }
 
   private static func redirect(status: Int, _ headers: AnswerHeaders, _ credential: Credential) -> Problem {
@@ -69,26 +122,74 @@ package struct AnswerReader: Sendable {
     return Problem(
       .apiStatus,
       detail: "The API answered with a redirect\(target). Redirects are not followed, so that credentials stay with "
-        + "the configured host; check api.baseURL.",
+        + "the configured host; check api.baseURL",
       status: status)
   }
 
-  private static func rateLimit(_ headers: AnswerHeaders, now: Timestamp) -> RateLimit? {
-    let rateLimit = RateLimit(
-      limit: headers.limit,
-      remaining: headers.remaining,
-      resetAfter: headers.reset?.fromAnswer(date: headers.date, now: now),
-      retryAfter: headers.retryAfter?.fromAnswer(date: headers.date, now: now))
-    return rateLimit == RateLimit() ? nil : rateLimit
-  }
-}
-
-extension Problem {
   /// Stands for a problem that repeats a part of the credential.
-  fileprivate static func credentialRepeated(status: Int) -> Problem {
+  private static func credentialRepeated(status: Int) -> Problem {
     Problem(
       .apiStatus,
       detail: "the API answered \(status), and what it sent repeats a part of the account's credential: it is left out",
       status: status)
+  }
+}
+
+/// What the body of a 2xx says.
+enum Acceptance: Equatable {
+  /// The cancel was submitted: the body is empty, or a JSON object, or the beginning of one that broke off. The token
+  /// is its string member `token`, where it has one that is not empty, not too long, and visible ASCII throughout.
+  case submitted(token: String?)
+  /// The body is anything else: a page, an array, text.
+  case somethingElse
+
+  /// A longer token, in bytes, is none: it would have to be remembered with every accepted order.
+  static let longestToken = 256
+
+  /// Reads a body.
+  init(_ body: [UInt8]) {
+    let byteOrderMark: [UInt8] = [0xEF, 0xBB, 0xBF]
+    let start = body.starts(with: byteOrderMark) ? byteOrderMark.count : 0
+    guard let first = body[start...].first(where: { !Self.isBlank($0) }) else {
+      self = .submitted(token: nil)
+      return
+    }
+    guard first == UInt8(ascii: "{") else {
+      self = .somethingElse
+      return
+    }
+    do {
+      let token = try Self.token(body, start: start)
+      let isToken = token.map { (1...Self.longestToken).contains($0.count) && $0.allSatisfy(Self.isVisible) } ?? false
+      self = .submitted(token: isToken ? token.map { String(decoding: $0, as: UTF8.self) } : nil)
+    } catch {
+      // nothing is wrong with it but that it ends too soon: the connection broke, or it is longer than is read
+      self = error.offset == body.count - start && error.found == nil ? .submitted(token: nil) : .somethingElse
+    }
+  }
+
+  private static func isBlank(_ byte: UInt8) -> Bool { byte == 0x20 || (0x09...0x0D).contains(byte) }
+
+  private static func isVisible(_ byte: UInt8) -> Bool { (0x21...0x7E).contains(byte) }
+
+  private static func token(_ body: [UInt8], start: Int) throws(JSONFault) -> [UInt8]? {
+    var reader = JSONReader(body, range: start..<body.count)
+    var token: JSONString?
+    if try reader.enterObject() {
+      repeat {
+        let name = try reader.readName()
+        if reader.matches(name, "token") {
+          // of two the last one counts, as it does for most readers
+          token = nil
+          if try reader.peekKind() == .string {
+            token = try reader.readString()
+            continue
+          }
+        }
+        _ = try reader.skipValue()
+      } while try reader.continuesObject()
+    }
+    try reader.finish()
+    return token.map { reader.utf8($0) }
   }
 }

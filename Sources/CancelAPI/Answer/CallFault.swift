@@ -8,6 +8,8 @@ struct CallFault: Error, Hashable, Sendable {
   let mayBeSent: Bool
   /// What happened, for people: never a header, never a secret.
   let detail: String
+  /// Whether the fault is one connection's, and says nothing of the API: the call goes again on another one at once.
+  var isConnectionFault = false
 
   /// The call did not leave, or not whole: nothing can have come of it.
   static func unsent(_ detail: String) -> CallFault {
@@ -26,8 +28,11 @@ struct CallFault: Error, Hashable, Sendable {
     let detail =
       credential.isRepeated(in: detail)
       ? "The call failed, and the words for it repeat a part of the account's credential: they are left out." : detail
-    return mayBeSent
+    var answer =
+      mayBeSent
       ? CancelAnswer(kind: .ambiguous, problem: Problem(.apiAnswerLost, detail: detail))
       : CancelAnswer(kind: .transient, problem: Problem(.apiUnreachable, detail: detail))
+    answer.isConnectionFault = isConnectionFault
+    return answer
   }
 }

@@ -37,7 +37,7 @@ package struct EToroAPI: Sendable {
       response.forEachHeader { headers.take(name: $0, value: $1) }
       return AnswerReader.answer(
         status: response.status, headers: headers, body: Array(response.body.readableBytesView),
-        credential: call.account.credential, now: .now)
+        isUndecoded: response.undecodedCoding != nil, credential: call.account.credential, now: .now)
     case .failure(let fault):
       return CallFault(fault).answer(sentWith: call.account.credential)
     }
@@ -54,6 +54,7 @@ extension CallFault {
       case .timedOut, .proxy, .closed, .unreadable, .controlFrames, .notProcessed, .noRoom, .shutDown: ""
       }
     self = fault.mayBeSent ? .answerLost(fault.description + advice) : .unsent(fault.description + advice)
+    isConnectionFault = fault.code == .unreadable || fault.code == .controlFrames
   }
 }
 

@@ -134,7 +134,7 @@ extension KeyGauges {
       heldPriorities: held,
       nextCallAt: nextCallAt,
       blockedUntil: state.quota.blocked(at: now),
-      breaker: state.breaker.state,
+      breaker: state.breaker.reportedState,
       outageSince: state.gate.outSince,
       waiting: state.waiting,
       backingOff: state.backingOff,

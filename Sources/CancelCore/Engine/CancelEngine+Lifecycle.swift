@@ -134,12 +134,16 @@ extension CancelEngine {
       preconditionFailure("A call is answered once.")
     }
     let hasOldCredential = id.number <= keys[flight.key.index].lastCallBeforeRenewal
-    let breakerOpened = learn(from: answer, flight, hasOldCredential: hasOldCredential, at: now)
+    let slot = flight.order
+    let isRetriedAtOnce =
+      answer.isConnectionFault && orders.contains(slot)
+      && orders[slot].connectionFaults < OpenOrder.mostRetriesAtOnce
+    let breakerOpened = learn(
+      from: answer, flight, hasOldCredential: hasOldCredential, isRetriedAtOnce: isRetriedAtOnce, at: now)
     defer {
       if breakerOpened { refuseWaiting(of: flight.key, at: now) }
       markReadyIfWaiting(flight.key)
     }
-    let slot = flight.order
     guard orders.contains(slot), case .inFlight(id) = orders[slot].stage else {
       counts.lateAnswers += 1
       return false
@@ -149,14 +153,21 @@ extension CancelEngine {
     switch answer.kind {
     case .accepted, .rejected:
       settle(slot, answer, at: now)
-    case .credentialRefused where policy.breakerMode == .failFast && !hasOldCredential:
+    case .failed:
+      dispose(slot, at: now, with: .failed(answer, orders[slot]))
+    case .credentialRefused where isBelieved(answer, flight.key) && !hasOldCredential:
       dispose(slot, at: now, with: .refused(answer, orders[slot]))
     case .credentialRefused, .throttled:
       retry(slot, at: now, backingOff: false)
     case .transient, .ambiguous:
-      retry(slot, at: now, backingOff: true)
+      retry(slot, at: now, backingOff: !isRetriedAtOnce)
     }
     return true
+  }
+
+  /// Whether a refusal of the credential is to be passed on: it is the API's own, or confirmed by a second one.
+  private func isBelieved(_ answer: CancelAnswer, _ key: QuotaKey) -> Bool {
+    policy.breakerMode == .failFast && (!answer.isUncertain || keys[key.index].breaker.confirmedRefusal != nil)
   }
 
   /// Writes what an answer tells of the order itself.
@@ -164,6 +175,7 @@ extension CancelEngine {
     let slot = flight.order
     orders[slot].sends[flight.sendIndex].answeredAt = max(now, orders[slot].sends[flight.sendIndex].sentAt)
     orders[slot].lastHTTPStatus = answer.httpStatus ?? orders[slot].lastHTTPStatus
+    orders[slot].connectionFaults = answer.isConnectionFault ? orders[slot].connectionFaults + 1 : 0
     switch answer.kind {
     case .throttled:
       orders[slot].throttled = true
@@ -173,7 +185,7 @@ extension CancelEngine {
       orders[slot].lastFault = answer.problem?.summary.map { String($0.prefix(500)) } ?? orders[slot].lastFault
       if answer.neverReachedTheServer { orders[slot].sends[flight.sendIndex].holdsSlot = false }
       if answer.kind == .ambiguous { orders[slot].outcomeUnknown = true }
-    case .accepted, .rejected, .credentialRefused:
+    case .accepted, .rejected, .credentialRefused, .failed:
       orders[slot].attempts += 1
     }
     markChanged(slot)
@@ -321,7 +333,7 @@ extension CancelEngine {
   func standingRefusal(of key: QuotaKey, at now: Timestamp) -> CredentialBreaker.Refusal? {
     guard policy.breakerMode == .failFast, case .refuse(let refusal, _) = keys[key.index].breaker.verdict(at: now)
     else { return nil }
-    return refusal
+    return refusal.isConfirmed ? refusal : nil
   }
 
   /// Answers an order without a call, for its credential is refused.

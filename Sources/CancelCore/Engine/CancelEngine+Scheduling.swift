@@ -47,7 +47,7 @@ extension CancelEngine {
     case .pass: break
     case .probe: isProbe = true
     case .refuse(let refusal, let until):
-      if policy.breakerMode == .failFast {
+      if policy.breakerMode == .failFast && refusal.isConfirmed {
         refuse(entry.slot, for: refusal, at: now)
       } else if let until {
         setTimer(key, at: until)
@@ -193,46 +193,60 @@ extension CancelEngine {
 
   /// Takes what an answer tells of the quota, the credential and the API.
   ///
-  /// - Parameter hasOldCredential: whether the call may have carried a credential that was replaced meanwhile: its
-  ///   answer tells nothing of today's.
+  /// - Parameters:
+  ///   - hasOldCredential: whether the call may have carried a credential that was replaced meanwhile: its answer tells
+  ///     nothing of today's.
+  ///   - isRetriedAtOnce: whether the fault is one connection's, and the order goes again on another one at once.
   /// - Returns: whether the key's breaker opened.
   mutating func learn(
-    from answer: CancelAnswer, _ flight: Flight, hasOldCredential: Bool, at now: Timestamp
+    from answer: CancelAnswer, _ flight: Flight, hasOldCredential: Bool, isRetriedAtOnce: Bool, at now: Timestamp
   ) -> Bool {
     keys[flight.key.index].inFlight -= 1
     return noteChanges(of: flight.key, because: answer, at: now) { engine in
       engine.learnOfQuota(from: answer, flight, at: now)
-      engine.learnOfOutage(from: answer, flight, at: now)
+      engine.learnOfOutage(from: answer, flight, isRetriedAtOnce: isRetriedAtOnce, at: now)
       return !hasOldCredential && engine.learnOfCredential(from: answer, flight, at: now)
     }
   }
 
   private mutating func learnOfQuota(from answer: CancelAnswer, _ flight: Flight, at now: Timestamp) {
     let index = flight.key.index
-    if answer.kind == .throttled {
+    switch answer.kind {
+    case .throttled:
       counts.throttled += 1
       keys[index].quota.throttled(flight.slot, rateLimit: answer.rateLimit, at: now)
-    } else if answer.neverReachedTheServer {
+    case .transient where answer.neverReachedTheServer:
       keys[index].quota.notSent(flight.slot)
-    } else {
+    case .transient, .ambiguous:
+      keys[index].quota.answered(flight.slot, rateLimit: answer.rateLimit, at: now)
+      // a 503 that says when to come back is kept to as a 429 is
+      if let wait = answer.rateLimit?.retryAfter { keys[index].quota.pause(for: wait, at: now) }
+    case .accepted, .rejected, .credentialRefused, .failed:
       keys[index].quota.answered(flight.slot, rateLimit: answer.rateLimit, at: now)
     }
   }
 
-  private mutating func learnOfOutage(from answer: CancelAnswer, _ flight: Flight, at now: Timestamp) {
+  private mutating func learnOfOutage(
+    from answer: CancelAnswer, _ flight: Flight, isRetriedAtOnce: Bool, at now: Timestamp
+  ) {
     let index = flight.key.index
     switch answer.kind {
     case .throttled:
       keys[index].gate.answeredNeutrally(at: now)
       apiGate.answeredNeutrally(at: now)
-    case .accepted, .rejected, .credentialRefused:
+    case .accepted, .rejected, .credentialRefused, .failed:
       keys[index].gate.succeeded()
       apiGate.succeeded()
     case .transient, .ambiguous:
-      // A key that fails by itself, while others don't, says nothing of the API; but a probe is believed.
-      let isKnown = keys[index].gate.outSince != nil && !apiGate.isProbing
-      keys[index].gate.failed(key: flight.key, at: now, backoff: policy.outageProbeBackoff, random: &random)
-      if isKnown {
+      // A key that fails by itself, while others don't, says nothing of the API; but a probe is believed. Nor does a
+      // fault of one connection; for its key it counts once it has come several times in a row.
+      let saysNothingOfAPI = (keys[index].gate.outSince != nil || answer.isConnectionFault) && !apiGate.isProbing
+      if isRetriedAtOnce && !keys[index].gate.isProbing {
+        keys[index].gate.answeredNeutrally(at: now)
+      } else {
+        keys[index].gate.failed(key: flight.key, at: now, backoff: policy.outageProbeBackoff, random: &random)
+      }
+      if saysNothingOfAPI {
         apiGate.answeredNeutrally(at: now)
       } else {
         apiGate.failed(key: flight.key, at: now, backoff: policy.outageProbeBackoff, random: &random)
@@ -248,11 +262,11 @@ extension CancelEngine {
       return false
     case .credentialRefused:
       let opened = keys[index].breaker.refused(
-        httpStatus: answer.httpStatus, wasProbe: flight.isProbe, at: now, backoff: policy.credentialProbeBackoff,
-        random: &random)
+        httpStatus: answer.httpStatus, isUncertain: answer.isUncertain, wasProbe: flight.isProbe, at: now,
+        backoff: policy.credentialProbeBackoff, random: &random)
       if opened { counts.breakersOpened += 1 }
       return opened
-    case .throttled, .transient, .ambiguous:
+    case .throttled, .transient, .ambiguous, .failed:
       if flight.isProbe {
         keys[index].breaker.probeInconclusive(at: now, backoff: policy.credentialProbeBackoff, random: &random)
       }

@@ -19,8 +19,8 @@ extension Disposition {
         outcome: .failed,
         problem: Problem(
           .attemptsExhausted,
-          detail: "\(order.attempts) attempts failed until the deadline. "
-            + "Last fault: \(order.lastFault ?? "none told"). Send a new request when the API is well again",
+          detail: "\(order.attempts == 1 ? "1 attempt" : "\(order.attempts) attempts") failed until the deadline. "
+            + "\(order.lastFaultSentence)Send a new request when the API works again",
           status: order.lastHTTPStatus))
     }
     let reason =
@@ -57,6 +57,12 @@ extension Disposition {
     return Disposition(outcome: .failed, problem: answer.problem, isShared: true)
   }
 
+  /// The API answered this order's own call in a way that neither settles the order nor can change by repeating it.
+  static func failed(_ answer: CancelAnswer, _ order: OpenOrder) -> Disposition {
+    if order.outcomeUnknown { return .unknown(order, "the API refused to process the next one") }
+    return Disposition(outcome: .failed, problem: answer.problem, isShared: true)
+  }
+
   /// The account is no longer configured.
   static func accountRemoved(_ account: AccountName, _ order: OpenOrder) -> Disposition {
     let reason = "the account '\(account)' was taken out of the configuration while the request waited"
@@ -73,7 +79,16 @@ extension Disposition {
       problem: Problem(
         .outcomeUnknown,
         detail: "a call was sent and its answer never came, and \(reason); the order may or may not be cancelled. "
-          + "Look the order up before relying on either. Last fault: \(order.lastFault ?? "none told")",
+          + "\(order.lastFaultSentence)Look the order up before relying on either",
         status: order.lastHTTPStatus))
+  }
+}
+
+extension OpenOrder {
+  /// The last fault as a sentence with a blank after it; empty where none is known.
+  fileprivate var lastFaultSentence: String {
+    guard var fault = lastFault else { return "" }
+    while let last = fault.last, last.isWhitespace || last == "." { fault.removeLast() }
+    return "Last fault: \(fault). "
   }
 }

@@ -30,7 +30,7 @@ struct HoldingState {
   init(_ key: KeyState, api: OutageGate) {
     apiOutSince = api.outSince
     keyOutSince = key.gate.outSince
-    refusedSince = key.breaker.refusal?.since
+    refusedSince = key.breaker.confirmedRefusal?.since
     isThrottled = key.quota.isThrottled
   }
 

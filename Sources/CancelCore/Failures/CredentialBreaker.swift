@@ -2,6 +2,9 @@ import CancelContract
 
 /// Stops calls with a credential that the API refuses (401, 403), and lets one probe at a time find out when it works
 /// again.
+///
+/// A refusal that may be somebody else's than the API's is not believed by itself: calls wait, and the answer to one
+/// probe confirms or refutes it.
 public struct CredentialBreaker: Sendable {
   /// Whether the credential is believed to work.
   public enum State: Sendable {
@@ -21,6 +24,8 @@ public struct CredentialBreaker: Sendable {
     public var count: Int
     /// The status code of the last one.
     public var httpStatus: Int?
+    /// Whether the API said so in its own words, or a second answer confirmed the first.
+    public var isConfirmed: Bool
   }
 
   /// What the breaker says to a call that would be sent.
@@ -47,6 +52,12 @@ public struct CredentialBreaker: Sendable {
     }
   }
 
+  /// The refusal that is believed, where there is one.
+  public var confirmedRefusal: Refusal? { refusal.flatMap { $0.isConfirmed ? $0 : nil } }
+
+  /// The state as it is reported: a refusal that is not confirmed is none yet.
+  public var reportedState: State { confirmedRefusal == nil ? .closed : state }
+
   /// Whether a call may be sent at `now`.
   public func verdict(at now: Timestamp) -> Verdict {
     switch state {
@@ -64,25 +75,38 @@ public struct CredentialBreaker: Sendable {
     state = .probing(refusal)
   }
 
-  /// A call was answered 401 or 403.
+  /// The API refused the credential in its answer to a call.
   ///
-  /// - Returns: whether this opened a closed breaker.
+  /// - Parameter isUncertain: whether the refusal may be somebody else's, so that it takes a second one.
+  /// - Returns: whether a refusal is believed from now on that was not before.
   public mutating func refused(
-    httpStatus: Int?, wasProbe: Bool, at now: Timestamp, backoff: Backoff, random: inout SplitMix64
+    httpStatus: Int?, isUncertain: Bool, wasProbe: Bool, at now: Timestamp, backoff: Backoff,
+    random: inout SplitMix64
   ) -> Bool {
     switch state {
     case .closed:
-      let refusal = Refusal(since: now, count: 1, httpStatus: httpStatus)
+      let refusal = Refusal(since: now, count: 1, httpStatus: httpStatus, isConfirmed: !isUncertain)
       state = .open(refusal, probeAt: now + backoff.delay(failures: 1, random: &random))
-      return true
-    case .open:
-      return false
-    case .probing(var refusal):
-      guard wasProbe else { return false }
-      refusal.count += 1
+      return !isUncertain
+    case .open(var refusal, let probeAt):
+      // a call that was sent before the first refusal confirms nothing, unless it is certain by itself
+      guard !refusal.isConfirmed, !isUncertain else { return false }
+      refusal.isConfirmed = true
       refusal.httpStatus = httpStatus
-      state = .open(refusal, probeAt: now + backoff.delay(failures: refusal.count, random: &random))
-      return false
+      state = .open(refusal, probeAt: probeAt)
+      return true
+    case .probing(var refusal):
+      let isNews = !refusal.isConfirmed
+      guard wasProbe || isNews && !isUncertain else { return false }
+      refusal.isConfirmed = true
+      refusal.httpStatus = httpStatus
+      if wasProbe {
+        refusal.count += 1
+        state = .open(refusal, probeAt: now + backoff.delay(failures: refusal.count, random: &random))
+      } else {
+        state = .probing(refusal)
+      }
+      return isNews
     }
   }
 

@@ -33,6 +33,8 @@ struct OpenOrder: Sendable {
   var attempts = 0
   /// Failed attempts in a row, which set the backoff.
   var failures = 0
+  /// Faults of single connections in a row; not kept over a restart.
+  var connectionFaults = 0
   /// The calls, in order.
   var sends: [Send] = []
   /// Calls of an earlier life of the order that may still hold slots.
@@ -58,6 +60,9 @@ struct OpenOrder: Sendable {
 
   /// The calls' most recent and first ones, at most this many, are kept: an order that fails for days needs no more.
   static let mostSends = 1000
+
+  /// How often in a row a fault of one connection is followed by another call at once.
+  static let mostRetriesAtOnce = 2
 
   var firstSentAt: Timestamp? { sends.first?.sentAt }
 

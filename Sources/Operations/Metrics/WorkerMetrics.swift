@@ -214,6 +214,7 @@ extension CancelAnswer.Kind {
     case .throttled: "throttled"
     case .transient: "transient"
     case .ambiguous: "ambiguous"
+    case .failed: "failed"
     }
   }
 
@@ -226,6 +227,7 @@ extension CancelAnswer.Kind {
     case .throttled: 3
     case .transient: 4
     case .ambiguous: 5
+    case .failed: 6
     }
   }
 }

@@ -66,6 +66,16 @@ struct AnswerReaderTests {
     }
   }
 
+  @Test func aBodyThatCannotBeDecodedIsNoAcceptance() {
+    for (status, kind) in [(200, CancelAnswer.Kind.ambiguous), (404, .rejected), (500, .transient)] {
+      let answer = AnswerReader.answer(
+        status: status, headers: AnswerHeaders(), body: [], isUndecoded: true, credential: .bearer(Secret("a-secret")),
+        now: Self.now)
+      #expect(answer.kind == kind)
+      #expect(answer.problem?.detail?.contains("coding") == true)
+    }
+  }
+
   @Test func a403InTheAPIsOwnWordsRefusesTheCredential() throws {
     let cdn = ("cf-ray", "8c1f")
     for (headers, body) in [

@@ -130,7 +130,8 @@ struct HostileServerTests {
     let chunked = try await answer(kind) { _ in
       [.send(Self.ok + "transfer-encoding: chunked\r\n\r\n"), .sendForever(chunk)]
     }
-    #expect(chunked == CancelAnswer(kind: .accepted, httpStatus: 200))
+    #expect(chunked.kind == .ambiguous)
+    #expect(chunked.httpStatus == 200)
     let unframed = try await answer(kind) { _ in
       [.send("HTTP/1.1 500 Oops\r\n\r\n"), .sendForever(block)]
     }
@@ -154,10 +155,11 @@ struct HostileServerTests {
     }
     #expect(page.kind == .transient)
     #expect(page.problem?.description.contains("<html") == false)
-    let accepted = try await answer(kind) { _ in
+    let maintenance = try await answer(kind) { _ in
       [.send("HTTP/1.1 200 OK\r\ncontent-type: text/html\r\ncontent-length: \(html.count)\r\n\r\n\(html)")]
     }
-    #expect(accepted == CancelAnswer(kind: .accepted, httpStatus: 200))
+    #expect(maintenance.kind == .ambiguous)
+    #expect(maintenance.httpStatus == 200)
   }
 
   @Test(arguments: ClientKind.allCases, [301, 302, 303, 307, 308])
@@ -266,7 +268,8 @@ struct HostileServerTests {
   func everyStatusHasItsKind(_ kind: ClientKind) async throws {
     let kinds: [Int: CancelAnswer.Kind] = [
       200: .accepted, 202: .accepted, 299: .accepted, 400: .rejected, 401: .credentialRefused,
-      403: .credentialRefused, 404: .rejected, 405: .rejected, 408: .transient, 409: .rejected, 422: .rejected,
+      403: .credentialRefused, 404: .rejected, 405: .failed, 407: .transient, 408: .transient, 409: .rejected,
+      422: .rejected,
       425: .transient, 429: .throttled, 500: .transient, 502: .transient, 503: .transient, 599: .transient,
     ]
     let statuses = kinds.keys.sorted()

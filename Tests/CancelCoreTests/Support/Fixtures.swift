@@ -61,6 +61,18 @@ extension CancelAnswer {
 
   static let rejected = CancelAnswer.make(.rejected, 404)
   static let refused = CancelAnswer.make(.credentialRefused, 401)
+  /// A 403 without a body.
+  static let perhapsRefused = {
+    var answer = CancelAnswer.make(.credentialRefused, 403)
+    answer.isUncertain = true
+    return answer
+  }()
+  /// An answer that is no HTTP.
+  static let unreadable = {
+    var answer = CancelAnswer.make(.ambiguous, nil)
+    answer.isConnectionFault = true
+    return answer
+  }()
   static let unavailable = CancelAnswer.make(.transient, 503)
   static let unreachable = CancelAnswer.make(.transient, nil)
   static let timedOut = CancelAnswer.make(.ambiguous, nil)

@@ -71,7 +71,7 @@ import Testing
       #expect(
         registry.sample("cancel_worker_calls_total{class=\"\(kind.metricLabel)\",environment=\"real\"}") == 1)
     }
-    #expect(registry.sample("cancel_worker_call_duration_seconds_bucket{le=\"0.005\"}") == 6)
+    #expect(registry.sample("cancel_worker_call_duration_seconds_bucket{le=\"0.005\"}") == 7)
     #expect(registry.sample("cancel_worker_call_duration_seconds_bucket{le=\"0.0025\"}") == 0)
   }
 
