@@ -1,3 +1,11 @@
+#if canImport(Glibc)
+  import Glibc
+#elseif canImport(Musl)
+  import Musl
+#elseif canImport(Darwin)
+  import Darwin
+#endif
+
 /// Turns a secret's text in the configuration into the secret: literal, `env:NAME` or `file:PATH`.
 struct SecretSource {
   /// The files that were read.
@@ -45,5 +53,64 @@ struct SecretSource {
     while text.last?.isWhitespace == true { text.removeLast() }
     while text.first?.isWhitespace == true { text.removeFirst() }
     return Secret(String(text))
+  }
+}
+
+/// A file that holds secrets: read whole, with a look at who else may read it.
+struct ConfidentialFile {
+  /// Why a file or secret can't be had; never what is in it.
+  struct Fault: Error {
+    let message: String
+
+    init(_ message: String) {
+      self.message = message
+    }
+  }
+
+  /// The contents.
+  let text: String
+  /// Whether everybody on this machine may read the file. The group may: Kubernetes mounts secrets for one.
+  let isExposed: Bool
+
+  /// Reads the file at `path`, which must be a regular one of at most `largest` bytes in UTF-8.
+  init(path: String, largest: Int) throws(Fault) {
+    // a named pipe must not hold the worker up
+    let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
+    guard descriptor >= 0 else { throw Self.fault(path, errno) }
+    defer { close(descriptor) }
+    var status = stat()
+    guard fstat(descriptor, &status) == 0 else { throw Self.fault(path, errno) }
+    guard status.st_mode & S_IFMT == S_IFREG else { throw Fault("\(path) is not a regular file") }
+    guard status.st_size <= largest else { throw Fault("\(path) is larger than \(largest) bytes") }
+    var bytes = [UInt8](repeating: 0, count: Int(status.st_size))
+    var count = 0
+    while count < bytes.count {
+      let got = bytes.withUnsafeMutableBytes { read(descriptor, $0.baseAddress?.advanced(by: count), $0.count - count) }
+      if got < 0, errno == EINTR { continue }
+      guard got >= 0 else { throw Self.fault(path, errno) }
+      guard got > 0 else { break }
+      count += got
+    }
+    guard let text = String(validating: bytes[..<count], as: UTF8.self) else { throw Fault("\(path) is not UTF-8") }
+    self.text = text
+    self.isExposed = status.st_mode & 0o007 != 0
+  }
+
+  private static func fault(_ path: String, _ code: CInt) -> Fault {
+    switch code {
+    case ENOENT, ENOTDIR: Fault("\(path) does not exist; check the path")
+    case EACCES, EPERM: Fault("\(path) may not be read by this process; check its owner and mode")
+    case EISDIR: Fault("\(path) is a directory; name a file")
+    default: Fault("\(path) can't be read (errno \(code))")
+    }
+  }
+
+  /// What to say of files that others may read; the first few by name.
+  static func warnings(exposed paths: [String]) -> [String] {
+    var warnings = paths.prefix(10).map {
+      "\($0) holds secrets and may be read by everybody on this machine; run chmod o-rwx on it"
+    }
+    if paths.count > 10 { warnings.append("\(paths.count - 10) more files with secrets may be read by everybody") }
+    return warnings
   }
 }

@@ -34,7 +34,7 @@ package struct EToroAPI: Sendable {
     switch result {
     case .success(let response):
       var headers = AnswerHeaders()
-      response.forEachHeader { headers.take(name: $0, value: $1) }
+      response.forEachHeader { headers.add(name: $0, value: $1) }
       return AnswerReader.answer(
         status: response.status, headers: headers, body: Array(response.body.readableBytesView),
         isUndecoded: response.undecodedCoding != nil, credential: call.account.credential, now: .now)

@@ -10,7 +10,7 @@ struct AnswerReaderTests {
     _ status: Int, headers: [(String, String)] = [], body: String = ""
   ) throws -> CancelAnswer {
     var taken = AnswerHeaders()
-    for (name, value) in headers { taken.take(name: name, value: value) }
+    for (name, value) in headers { taken.add(name: name, value: value) }
     return AnswerReader.answer(
       status: status, headers: taken, body: Array(body.utf8), credential: try Canary.pair().credential, now: Self.now)
   }

@@ -79,7 +79,7 @@ struct EchoTests {
     _ status: Int, _ body: String, _ credential: Credential, headers: [(String, String)] = []
   ) -> CancelAnswer {
     var taken = AnswerHeaders()
-    for (name, value) in headers { taken.take(name: name, value: value) }
+    for (name, value) in headers { taken.add(name: name, value: value) }
     return AnswerReader.answer(
       status: status, headers: taken, body: Array(body.utf8), credential: credential,
       now: Timestamp(milliseconds: 1_800_000_000_000))

@@ -19,11 +19,11 @@ package struct AnswerHeaders: Hashable, Sendable {
   /// Whether a CDN, a firewall or a load balancer names itself. It may only have passed the API's answer on.
   private(set) var isFromIntermediary = false
 
-  /// Nothing yet.
+  /// No header has been read.
   init() {}
 
-  /// Takes one header; a name of no interest or a value that can't be read changes nothing.
-  mutating func take(name: Span<UInt8>, value: Span<UInt8>) {
+  /// Adds one header. Unknown names and values that can't be read are ignored.
+  mutating func add(name: Span<UInt8>, value: Span<UInt8>) {
     switch name.count {
     case 4 where name.isCaseInsensitivelyEqual(to: "date"):
       date = HTTPDate.seconds(value.text)
@@ -49,16 +49,16 @@ package struct AnswerHeaders: Hashable, Sendable {
       {
         isFromIntermediary = true
       } else {
-        limits.take(name: name, value: value)
+        limits.add(name: name, value: value)
       }
     }
   }
 
-  /// Takes one header given as text.
-  mutating func take(name: String, value: String) {
+  /// Adds one header given as text.
+  mutating func add(name: String, value: String) {
     let name = Array(name.utf8)
     let value = Array(value.utf8)
-    take(name: name.span, value: value.span)
+    add(name: name.span, value: value.span)
   }
 
   /// What the headers say of the quota; `nil` where they say nothing.
@@ -72,7 +72,6 @@ package struct AnswerHeaders: Hashable, Sendable {
   /// Of several, the longest wait counts.
   private mutating func takeRetryAfter(_ time: HeaderTime?) {
     guard let time else { return }
-    // a point in time that looks like a number of seconds is none: nobody asks for a wait of 30 years
     retryAfter = retryAfter.map { $0.later(time) } ?? time
   }
 

@@ -22,7 +22,7 @@ struct RateLimitHeaders: Hashable, Sendable {
     var windowSeconds: Int?
     var reset: HeaderTime?
 
-    /// Takes what another spelling of the same limit tells.
+    /// Adds what another spelling of the same limit says.
     mutating func merge(_ other: Told) {
       limit = limit ?? other.limit
       remaining = [remaining, other.remaining].compactMap(\.self).min()
@@ -45,8 +45,8 @@ struct RateLimitHeaders: Hashable, Sendable {
   /// Whether no header told anything.
   private(set) var isEmpty = true
 
-  /// Takes one header, where it is one of these.
-  mutating func take(name: Span<UInt8>, value: Span<UInt8>) {
+  /// Adds one header, if it is one of these.
+  mutating func add(name: Span<UInt8>, value: Span<UInt8>) {
     switch name.count {
     case 9 where name.isCaseInsensitivelyEqual(to: "ratelimit"):
       takeItems(value.text)
