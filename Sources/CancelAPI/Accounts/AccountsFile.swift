@@ -60,7 +60,7 @@ public struct AccountsFile: Sendable {
       "\($0): has fewer than \(EchoSearch.shortestSecret) characters, too few to tell it from ordinary text, so an "
         + "answer of the API that repeats it would be passed on; check that it is whole"
     }
-    if short.count > 10 { warnings.append("\(short.count - 10) more secrets are as short") }
+    if short.count > 10 { warnings.append("and \(short.count - 10) more, as short") }
     return warnings
   }
 }

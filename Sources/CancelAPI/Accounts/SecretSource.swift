@@ -110,7 +110,7 @@ struct ConfidentialFile {
     var warnings = paths.prefix(10).map {
       "\($0) holds secrets and may be read by everybody on this machine; run chmod o-rwx on it"
     }
-    if paths.count > 10 { warnings.append("\(paths.count - 10) more files with secrets may be read by everybody") }
+    if paths.count > 10 { warnings.append("and \(paths.count - 10) more, just as readable") }
     return warnings
   }
 }
