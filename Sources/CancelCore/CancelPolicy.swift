@@ -36,10 +36,6 @@ public struct CancelPolicy: Sendable {
   /// Bytes of requests that one ledger record is to hold: an order with more is spread over several records.
   var ledgerRecordSize = 128 * 1024
 
-  /// Results beyond which one batch takes no further partition: a hundred thousand that are refused or expire at once
-  /// are not to outlast a transaction's time-out.
-  var resultsPerCommit = 20_000
-
   /// The defaults.
   public init() {}
 

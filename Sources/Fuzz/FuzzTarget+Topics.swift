@@ -149,15 +149,15 @@ extension FuzzTarget {
       }
     }
     var engine = engine(at: now)
-    engine.assign(0)
+    engine.assign(assignment)
     do {
-      try engine.restore(0, key: key, value: value, at: now)
+      try engine.restore(assignment, key: key, value: value, at: now)
     } catch {
       return verdict(
         false, unless: isGood ? "a good record was refused: \(error)" : nil, input: key + [0] + (value ?? []))
     }
     // What was read must be something that the engine can go on with.
-    engine.restored(0, position: 1, at: now)
+    engine.restored(assignment, position: 1, at: now)
     var later = now
     for _ in 0..<4 {
       while engine.nextCall(at: later, requestID: UUID.random) != nil {}
@@ -168,6 +168,8 @@ extension FuzzTarget {
     return verdict(true, unless: nil, input: key)
   }
 
+  private static let assignment = Assignment(partition: 0, number: 1)
+
   private static func engine(at now: Timestamp) -> CancelEngine {
     var engine = CancelEngine(policy: CancelPolicy(), defaultAccount: "default", seed: 1)
     engine.configure(accounts: ["default": QuotaKey(index: 0)], at: now)
@@ -177,8 +179,8 @@ extension FuzzTarget {
   /// One of the records that an engine writes for a random request.
   private static func record(_ random: inout SplitMix64, at now: Timestamp) -> CommitBatch.LedgerEntry? {
     var engine = engine(at: now)
-    engine.assign(0)
-    engine.restored(0, position: 0, at: now)
+    engine.assign(assignment)
+    engine.restored(assignment, position: 0, at: now)
     var request = RandomRequests.request(&random)
     request.account = nil
     request.deadline = now + .seconds(60)

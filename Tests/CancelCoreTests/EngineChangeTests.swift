@@ -12,8 +12,8 @@ import Testing
   init() {
     engine = CancelEngine(policy: CancelPolicy(), defaultAccount: "default", seed: 1)
     engine.configure(accounts: ["default": key], at: start)
-    engine.assign(0)
-    engine.restored(0, position: 0, at: start)
+    engine.assign(.first)
+    engine.restored(.first, position: 0, at: start)
   }
 
   private func request(_ offset: Int64, _ priority: Priority = .routine, at now: Timestamp) throws -> ReceivedRequest {

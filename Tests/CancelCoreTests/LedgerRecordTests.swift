@@ -59,8 +59,8 @@ import Testing
   @Test func theRequestsOfOneOrderAreSpreadOverRecordsThatABrokerTakes() throws {
     var engine = CancelEngine(policy: CancelPolicy(), defaultAccount: "default", seed: 1)
     engine.configure(accounts: ["default": QuotaKey(index: 0)], at: at(0))
-    engine.assign(0)
-    engine.restored(0, at: at(0))
+    engine.assign(.first)
+    engine.restored(.first, position: 0, at: at(0))
     for offset in 0..<Int64(20_000) {
       let receipt = engine.receive(.make(order: 1, offset: offset, producedAt: at(0)), at: at(0))
       #expect(receipt == (offset == 0 ? .opened : .attached))
@@ -73,9 +73,9 @@ import Testing
 
     var successor = CancelEngine(policy: CancelPolicy(), defaultAccount: "default", seed: 2)
     successor.configure(accounts: ["default": QuotaKey(index: 0)], at: at(1))
-    successor.assign(0)
-    for record in records { try successor.restore(0, key: record.key, value: record.value, at: at(1)) }
-    successor.restored(0, at: at(1))
+    successor.assign(.first)
+    for record in records { try successor.restore(.first, key: record.key, value: record.value, at: at(1)) }
+    successor.restored(.first, position: 0, at: at(1))
     #expect(successor.openRequests == 20_000)
     #expect(successor.openOrders == 1)
   }

@@ -11,8 +11,13 @@ public struct CommitBatch: Sendable {
   /// The offset of the next request to read, for each partition that the batch speaks of, where it is known.
   public var positions: [Int32: Int64] = [:]
 
-  /// What it speaks of, for the case that it is aborted.
+  /// What it takes from each partition, for the case that it is aborted.
   var parts: [Part] = []
+  /// For each result the order that it belongs to, and whether it goes before others.
+  var origins: [ResultOrigin] = []
+
+  /// The assignments of the partitions that the batch speaks of.
+  public var assignments: [Assignment] { parts.map(\.assignment) }
 
   /// One record of the ledger topic.
   public struct LedgerEntry: Sendable {
@@ -26,13 +31,19 @@ public struct CommitBatch: Sendable {
 
   /// What the batch takes from one partition.
   struct Part: Sendable {
-    var partition: Int32
-    /// The ownership under which it was built.
-    var epoch: UInt64
+    /// Under which it was built.
+    var assignment: Assignment
     var changed: [OrderKey]
     /// The records that there may have been beside an order's own, before the batch.
     var extraRecords: [OrderKey: Set<Int>] = [:]
   }
+}
+
+/// Where a result comes from, as far as the split of a batch needs to know.
+struct ResultOrigin: Sendable {
+  /// The order; `nil` for a message that could not be read as a request.
+  var order: OrderKey?
+  var priority: Priority
 }
 
 /// A message that could not be taken as a request, byte for byte, on its way to the dead-letter topic.
@@ -69,69 +80,86 @@ extension CancelEngine {
 
   /// What has gathered, as one batch to publish; `nil` when there is nothing, or one is under way.
   ///
-  /// It is followed by `committed()` or `aborted()`. Where more results have gathered than one batch is to hold, some
-  /// partitions are left for the next; one partition is never split, for its position stands for all of it.
-  public mutating func nextBatch() -> CommitBatch? {
+  /// It is followed by `committed()` or `aborted()`.
+  ///
+  /// - Parameter limit: how many results and changed orders a batch is to hold. Where more has gathered, the results of
+  ///   kill-switches go first, and what is left goes into the next batch. What belongs to one order is never split.
+  public mutating func nextBatch(limit: Int = .max) -> CommitBatch? {
+    precondition(limit > 0, "A batch that may hold nothing never gets anywhere.")
     guard hasSomethingToCommit else { return nil }
     var batch = CommitBatch()
-    let taken = partitionsOfNextBatch()
-    if uncommittedPartitions.isEmpty {
+    let gathered = uncommittedPartitions.reduce(results.count) { $0 + partitions[$1].changed.count }
+    if gathered <= limit {
       swap(&batch.results, &results)
+      swap(&batch.origins, &resultOrigins)
       swap(&batch.refused, &refused)
+      var numbers: [Int32] = []
+      swap(&numbers, &uncommittedPartitions)
+      for number in numbers {
+        let changed = partitions[number].drainChanged()
+        moveChanges(changed, of: number, position: partitions[number].position, into: &batch)
+      }
     } else {
-      let left = Set(uncommittedPartitions)
-      batch.results = results.filter { !left.contains($0.source.partition) }
-      results.removeAll { !left.contains($0.source.partition) }
-      batch.refused = refused.filter { !left.contains($0.source.partition) }
-      refused.removeAll { !left.contains($0.source.partition) }
+      moveSelection(limit: limit, into: &batch)
     }
-    for number in taken { moveChanges(of: number, into: &batch) }
     committing = batch
     return batch
   }
 
-  /// Takes those partitions from the list that go into the next batch.
-  private mutating func partitionsOfNextBatch() -> [Int32] {
-    var taken: [Int32] = []
-    swap(&taken, &uncommittedPartitions)
-    guard results.count > policy.resultsPerCommit, taken.count > 1 else { return taken }
-    var waiting: [Int32: Int] = [:]
-    for result in results { waiting[result.source.partition, default: 0] += 1 }
-    var size = 0
-    let end = taken.firstIndex { number in
-      size += waiting[number] ?? 0
-      return size > policy.resultsPerCommit
-    }
-    uncommittedPartitions = Array(taken[max(1, end ?? taken.count)...])
-    return Array(taken.prefix(max(1, end ?? taken.count)))
-  }
-
   /// The batch under way was committed.
-  public mutating func committed() {
-    guard committing != nil else { preconditionFailure("Only a batch under way can be committed.") }
+  ///
+  /// - Returns: the batch.
+  @discardableResult
+  public mutating func committed() -> CommitBatch {
+    guard let batch = committing else { preconditionFailure("Only a batch under way can be committed.") }
     committing = nil
+    for part in batch.parts where owns(part.assignment) {
+      let number = part.assignment.partition
+      if let position = batch.positions[number] { partitions[number].committedPosition = position }
+    }
+    return batch
   }
 
   /// The batch under way was aborted: the same results go into the next one, with the orders' states as they are then.
   public mutating func aborted() {
     guard let batch = committing else { preconditionFailure("Only a batch under way can be aborted.") }
     committing = nil
-    let owned = batch.parts.filter { partitions[$0.partition].epoch == $0.epoch }
-    let numbers = Set(owned.map(\.partition))
-    results = batch.results.filter { numbers.contains($0.source.partition) } + results
+    let owned = batch.parts.filter { owns($0.assignment) }
+    let numbers = Set(owned.map(\.assignment.partition))
+    let kept = batch.results.indices.filter { numbers.contains(batch.results[$0].source.partition) }
+    results = kept.map { batch.results[$0] } + results
+    resultOrigins = kept.map { batch.origins[$0] } + resultOrigins
     refused = batch.refused.filter { numbers.contains($0.source.partition) } + refused
     for part in owned {
-      scheduleCommit(part.partition)
-      partitions[part.partition].extraRecords.merge(part.extraRecords) { $0.union($1) }
+      let number = part.assignment.partition
+      scheduleCommit(number)
+      partitions[number].extraRecords.merge(part.extraRecords) { $0.union($1) }
       for key in part.changed {
-        if case .open(let slot)? = partitions[part.partition].orders[key] {
+        if case .open(let slot)? = partitions[number].orders[key] {
           orders[slot].pieces?.markAllChanged()
           markChanged(slot)
         } else {
-          markChanged(OrderRef(key: key, partition: part.partition))
+          markChanged(OrderRef(key: key, partition: number))
         }
       }
     }
+  }
+
+  /// Keeps a result until it is published.
+  mutating func append(_ result: CancelResult, of order: OrderKey?, _ priority: Priority) {
+    results.append(result)
+    resultOrigins.append(ResultOrigin(order: order, priority: priority))
+    counts.results[result.outcome, default: 0] += 1
+    if result.deduplicated { counts.deduplicated += 1 }
+  }
+
+  /// Drops the results that are not published, of these partitions.
+  mutating func dropResults(of numbers: Set<Int32>) {
+    let kept = results.indices.filter { !numbers.contains(results[$0].source.partition) }
+    guard kept.count < results.count else { return }
+    resultOrigins = kept.map { resultOrigins[$0] }
+    results = kept.map { results[$0] }
+    refused.removeAll { numbers.contains($0.source.partition) }
   }
 
   /// The record of an open order is to be written.
@@ -153,10 +181,14 @@ extension CancelEngine {
     uncommittedPartitions.append(number)
   }
 
-  private mutating func moveChanges(of number: Int32, into batch: inout CommitBatch) {
-    let changed = partitions[number].drainChanged()
-    batch.positions[number] = partitions[number].position
-    var part = CommitBatch.Part(partition: number, epoch: partitions[number].epoch, changed: changed)
+  private mutating func moveChanges(
+    _ changed: [OrderKey], of number: Int32, position: Int64?, into batch: inout CommitBatch
+  ) {
+    guard let assignment = partitions[number].assignment else {
+      preconditionFailure("Only a partition that is owned has something to commit.")
+    }
+    batch.positions[number] = position
+    var part = CommitBatch.Part(assignment: assignment, changed: changed)
     for key in changed { write(OrderRef(key: key, partition: number), into: &batch, &part) }
     batch.parts.append(part)
   }
@@ -190,5 +222,139 @@ extension CancelEngine {
     }
     let key = LedgerKey(orderID: orderID, piece: piece, account: accounts.name(of: ref.key.account))
     batch.ledger.append(CommitBatch.LedgerEntry(partition: ref.partition, key: key.utf8, value: value))
+  }
+}
+
+/// The split of what has gathered, where it is more than one batch is to hold.
+///
+/// A position stands for everything before it: each request is answered, or open in the ledger. So what is left for the
+/// next batch holds the position back, unless its requests lie before the committed position, where the ledger has them
+/// as open. And what goes lies before the position, or a reader of the log would answer it again.
+extension CancelEngine {
+  /// What can't be split: all that waits for one order, or a message that could not be read.
+  private struct Unit {
+    var number: Int32
+    var order: OrderKey?
+    /// The places of its results.
+    var results: [Int] = []
+    /// Whether the order's record is to be written.
+    var isChanged = false
+    /// The offsets of its requests that lie at or behind the committed position; `nil` where there are none.
+    var uncommitted: ClosedRange<Int64>?
+    var priority = Priority.routine
+
+    var size: Int { results.count + (isChanged ? 1 : 0) }
+
+    mutating func cover(_ offset: Int64, committedPosition: Int64) {
+      guard offset >= committedPosition else { return }
+      uncommitted = min(uncommitted?.lowerBound ?? offset, offset)...max(uncommitted?.upperBound ?? offset, offset)
+    }
+  }
+
+  private mutating func moveSelection(limit: Int, into batch: inout CommitBatch) {
+    let units = gatheredUnits()
+    let selected = CancelEngine.select(units, limit: limit)
+    var positions: [Int32: Int64?] = [:]
+    var changed: [Int32: [OrderKey]] = [:]
+    var moved = Set<Int>()
+    for number in uncommittedPartitions { positions[number] = partitions[number].position }
+    for (index, unit) in units.enumerated() {
+      if selected.contains(index) {
+        moved.formUnion(unit.results)
+        if unit.isChanged, let order = unit.order { changed[unit.number, default: []].append(order) }
+      } else if let first = unit.uncommitted?.lowerBound, let position = positions[unit.number] ?? nil {
+        positions[unit.number] = min(position, first)
+      }
+    }
+    let sources = Set(moved.filter { resultOrigins[$0].order == nil }.map { results[$0].source })
+    batch.refused = refused.filter { sources.contains($0.source) }
+    refused.removeAll { sources.contains($0.source) }
+    (batch.results, batch.origins) = (moved.sorted().map { results[$0] }, moved.sorted().map { resultOrigins[$0] })
+    let kept = results.indices.filter { !moved.contains($0) }
+    (results, resultOrigins) = (kept.map { results[$0] }, kept.map { resultOrigins[$0] })
+    let partitionsWithMore = Set(results.map(\.source.partition))
+    let partitionsWithUnits = Set(units.map(\.number))
+    var numbers: [Int32] = []
+    swap(&numbers, &uncommittedPartitions)
+    for number in numbers {
+      let going = Set(changed[number] ?? [])
+      let left = partitions[number].drainChanged().filter { !going.contains($0) }
+      let hasResults = batch.results.contains { $0.source.partition == number }
+      if !going.isEmpty || hasResults || !partitionsWithUnits.contains(number) {
+        moveChanges(changed[number] ?? [], of: number, position: positions[number] ?? nil, into: &batch)
+      }
+      partitions[number].changed = left
+      if !left.isEmpty || partitionsWithMore.contains(number) || batch.parts.last?.assignment.partition != number {
+        scheduleCommit(number)
+      }
+    }
+  }
+
+  private func gatheredUnits() -> [Unit] {
+    var units: [Unit] = []
+    var places: [OrderRef: Int] = [:]
+    func place(of order: OrderKey?, in number: Int32) -> Int {
+      if let order, let known = places[OrderRef(key: order, partition: number)] { return known }
+      units.append(Unit(number: number, order: order))
+      if let order { places[OrderRef(key: order, partition: number)] = units.count - 1 }
+      return units.count - 1
+    }
+    for index in results.indices {
+      let source = results[index].source
+      let unit = place(of: resultOrigins[index].order, in: source.partition)
+      units[unit].results.append(index)
+      units[unit].priority = max(units[unit].priority, resultOrigins[index].priority)
+      units[unit].cover(source.offset, committedPosition: partitions[source.partition].committedPosition)
+    }
+    for number in uncommittedPartitions {
+      for key in partitions[number].changed {
+        let unit = place(of: key, in: number)
+        units[unit].isChanged = true
+        guard case .open(let slot)? = partitions[number].orders[key] else { continue }
+        units[unit].priority = max(units[unit].priority, orders[slot].rank.priority)
+        for request in orders[slot].requests {
+          units[unit].cover(
+            request.received.source.offset, committedPosition: partitions[number].committedPosition)
+        }
+      }
+    }
+    return units
+  }
+
+  /// Kill-switches that the ledger knows as open, then what lets the positions move on, then the rest.
+  private static func select(_ units: [Unit], limit: Int) -> Set<Int> {
+    var selected: Set<Int> = []
+    var size = 0
+    /// Takes these together where there is room for them, or where nothing else is taken.
+    func add(_ group: [Int]) -> Bool {
+      let groupSize = group.reduce(0) { $0 + units[$1].size }
+      guard size + groupSize <= limit || selected.isEmpty else { return false }
+      selected.formUnion(group)
+      size += groupSize
+      return true
+    }
+    let known = units.indices.filter { units[$0].uncommitted == nil }
+    for index in known where units[index].priority == .killSwitch { if !add([index]) { return selected } }
+    for (_, indices) in Dictionary(
+      grouping: units.indices.filter { units[$0].uncommitted != nil }, by: { units[$0].number }
+    )
+    .sorted(by: { $0.key < $1.key }) {
+      for group in closedGroups(indices, of: units) where !add(group) { break }
+    }
+    for index in known where units[index].priority != .killSwitch { if !add([index]) { break } }
+    return selected
+  }
+
+  /// Units whose offsets overlap, in ascending order: a position behind one of them is behind all of them.
+  private static func closedGroups(_ indices: [Int], of units: [Unit]) -> [[Int]] {
+    var groups: [[Int]] = []
+    var end = Int64.min
+    let ranges = indices.compactMap { index in units[index].uncommitted.map { (index: index, range: $0) } }
+    for (index, range) in ranges.sorted(by: { $0.range.lowerBound < $1.range.lowerBound }) {
+      if range.lowerBound > end || groups.isEmpty { groups.append([]) }
+      groups[groups.count - 1].append(index)
+      end = max(end, range.upperBound)
+    }
+    return groups
   }
 }

@@ -49,9 +49,8 @@ extension CancelEngine {
       preconditionFailure("A message comes only from a partition whose ledger was restored.")
     }
     counts.requests += 1
-    counts.results[result.outcome, default: 0] += 1
     advancePosition(number, past: result.source.offset)
-    results.append(result)
+    append(result, of: nil, .routine)
     refused.append(message)
   }
 
@@ -72,14 +71,17 @@ extension CancelEngine {
   private mutating func begin(
     _ request: OpenRequest, _ ref: OrderRef, after memory: RememberedRecord?, at now: Timestamp
   ) {
+    let mayHaveEarlierCall = request.received.source.offset < partitions[ref.partition].logEnd
     if request.deadline <= now {
-      return finish(request, of: nil, ref, at: now, with: .expired(nil))
+      return finish(
+        request, of: nil, ref, at: now, with: .expiredAtArrival(mayHaveEarlierCall: mayHaveEarlierCall))
     }
     if let key = accounts.quotaKey(of: ref.key.account), let refusal = standingRefusal(of: key, at: now) {
       return finish(request, of: nil, ref, at: now, with: .refused(refusal, accounts.name(of: ref.key.account), nil))
     }
     lastArrival += 1
     var order = OpenOrder(ref: ref, requests: [request], arrival: lastArrival)
+    order.mayHaveEarlierCall = mayHaveEarlierCall
     if let memory {
       // The slots of earlier calls stay in the ledger with the order.
       order.earlierSends = memory.sends.holding(window: policy.quotaWindow, at: now)
@@ -102,6 +104,7 @@ extension CancelEngine {
       return
     }
     openRequests += 1
+    if offset < partitions[request.received.source.partition].logEnd { orders[slot].mayHaveEarlierCall = true }
     orders[slot].attach(request, sizeLimit: policy.ledgerRecordSize)
     markChanged(slot)
     if request.deadline <= now { expireRequests(of: slot, at: now) }
@@ -261,7 +264,7 @@ extension CancelEngine {
     case .inFlight, .suspended: return
     case .arriving, .waiting, .backingOff: break
     }
-    let disposition = Disposition.expired(orders[slot])
+    let disposition = Disposition.expired(orders[slot], waitingFor: waitCause(of: slot, at: now))
     let expired = orders[slot].removeExpired(at: now)
     openRequests -= expired.count
     for request in expired { finish(request, of: orders[slot], orders[slot].ref, at: now, with: disposition) }
@@ -323,9 +326,7 @@ extension CancelEngine {
         produced: received.producedAt, received: received.receivedAt, firstSent: firstSentAt, answered: now)
     )
     complete(&result)
-    counts.results[result.outcome, default: 0] += 1
-    if result.deduplicated { counts.deduplicated += 1 }
-    results.append(result)
+    append(result, of: ref.key, received.request.priority)
   }
 
   /// The refusal for which an order of this key is to be answered at once, without a call; `nil` where its turn may

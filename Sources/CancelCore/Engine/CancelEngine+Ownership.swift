@@ -1,29 +1,30 @@
 import CancelContract
 
 extension CancelEngine {
-  /// Partitions that are owned, whether restored or not.
-  public var ownedPartitions: [Int32] { partitions.numbers }
+  /// The assignments of the partitions that are owned, whether restored or not.
+  public var assignments: [Assignment] { partitions.numbers.compactMap { partitions[$0].assignment } }
 
-  /// Whether a partition is owned and its ledger read.
-  public func isActive(_ number: Int32) -> Bool {
-    partitions[number].phase == .active
+  /// Whether the partition is owned under this very assignment.
+  public func owns(_ assignment: Assignment) -> Bool { partitions[assignment.partition].assignment == assignment }
+
+  /// Whether the partition is owned under this assignment, and its ledger read: its requests can be received.
+  public func isActive(_ assignment: Assignment) -> Bool {
+    owns(assignment) && partitions[assignment.partition].phase == .active
   }
 
-  /// Tells this ownership of the partition from earlier and later ones; `nil` where it isn't owned.
-  public func epoch(of number: Int32) -> UInt64? { partitions.owns(number) ? partitions[number].epoch : nil }
-
-  /// The offset of the next request to read, for those of the partitions for which it is known.
-  public func positions(of numbers: some Sequence<Int32>) -> [Int32: Int64] {
+  /// The offset of the next request to read, by partition, for those of the assignments for which it is known.
+  public func positions(of assignments: some Sequence<Assignment>) -> [Int32: Int64] {
     var positions: [Int32: Int64] = [:]
-    for number in numbers where partitions[number].phase != .restoring {
-      positions[number] = partitions[number].position
+    for assignment in assignments where owns(assignment) {
+      let number = assignment.partition
+      if partitions[number].phase != .restoring { positions[number] = partitions[number].position }
     }
     return positions
   }
 
-  /// Sends no further call for these partitions; they are to be given up.
-  public mutating func leave(_ numbers: some Sequence<Int32>) {
-    let leaving = Set(numbers.filter { partitions[$0].phase == .active })
+  /// Sends no further call for these assignments; their partitions are to be given up.
+  public mutating func leave(_ assignments: some Sequence<Assignment>) {
+    let leaving = Set(assignments.filter { isActive($0) }.map(\.partition))
     guard !leaving.isEmpty else { return }
     for number in leaving { partitions[number].phase = .leaving }
     for slot in orders.slots(where: { leaving.contains($0.ref.partition) }) {
@@ -33,15 +34,14 @@ extension CancelEngine {
     }
   }
 
-  /// Gives partitions up: their state is dropped, and what is not committed is left to the next owner.
-  public mutating func drop(_ numbers: some Sequence<Int32>) {
-    let given = Set(numbers.filter { partitions.owns($0) })
+  /// Gives the assignments' partitions up: their state is dropped, and what is not committed is left to the next owner.
+  public mutating func drop(_ assignments: some Sequence<Assignment>) {
+    let given = Set(assignments.filter { owns($0) }.map(\.partition))
     guard !given.isEmpty else { return }
     for slot in orders.slots(where: { given.contains($0.ref.partition) }) { _ = release(slot) }
     for number in given { partitions.remove(number) }
     uncommittedPartitions.removeAll { given.contains($0) }
-    results.removeAll { given.contains($0.source.partition) }
-    refused.removeAll { given.contains($0.source.partition) }
+    dropResults(of: given)
     notices.removeAll { given.contains($0.received.source.partition) }
   }
 
@@ -56,17 +56,28 @@ extension CancelEngine {
   }
 
   /// Owns a partition from now on; nothing is decided for it until `restored`.
-  public mutating func assign(_ number: Int32) {
-    drop([number])
-    lastEpoch += 1
-    partitions.add(number, PartitionLedger(epoch: lastEpoch))
+  ///
+  /// - Parameter logEnd: the end of the partition's requests when it was assigned. For requests before it an earlier
+  ///   owner may have sent a call of which its ledger tells nothing.
+  public mutating func assign(_ assignment: Assignment, logEnd: Int64 = 0) {
+    dropEarlier(than: assignment)
+    partitions.add(assignment.partition, PartitionLedger(assignment, logEnd: logEnd))
+  }
+
+  private mutating func dropEarlier(than assignment: Assignment) {
+    guard let earlier = partitions[assignment.partition].assignment else { return }
+    precondition(earlier < assignment, "A partition is assigned again only under a later assignment.")
+    drop([earlier])
   }
 
   /// Takes one record of the partition's ledger, in the order of its offsets.
   ///
   /// - Throws: a record that can't be read; the worker must not go on.
-  public mutating func restore(_ number: Int32, key: [UInt8], value: [UInt8]?, at now: Timestamp) throws(LedgerError) {
-    guard partitions[number].phase == .restoring else {
+  public mutating func restore(
+    _ assignment: Assignment, key: [UInt8], value: [UInt8]?, at now: Timestamp
+  ) throws(LedgerError) {
+    let number = assignment.partition
+    guard owns(assignment), partitions[number].phase == .restoring else {
       preconditionFailure("A ledger is read only while its partition is being restored.")
     }
     // A tombstone says that there is nothing to know, whatever its key: a producer's warm-up writes one.
@@ -96,16 +107,18 @@ extension CancelEngine {
 
   /// The partition's ledger was read to its end: what was open waits again, in its old order.
   ///
-  /// - Parameter position: the offset of the next request to read, where the shell knows it: a batch that speaks of the
-  ///   partition before its next request was taken carries it.
-  public mutating func restored(_ number: Int32, position: Int64? = nil, at now: Timestamp) {
-    guard partitions[number].phase == .restoring else { preconditionFailure("A partition is restored once.") }
-    let epoch = partitions[number].epoch
+  /// - Parameter position: the group's committed offset, which is that of the next request to read; 0 where there is none.
+  public mutating func restored(_ assignment: Assignment, position: Int64, at now: Timestamp) {
+    let number = assignment.partition
+    guard owns(assignment), partitions[number].phase == .restoring else {
+      preconditionFailure("A partition is restored once.")
+    }
     partitions[number].phase = .active
-    if let position { partitions[number].position = position }
+    partitions[number].position = position
+    partitions[number].committedPosition = position
     joinPieces(of: number, at: now)
     for at in partitions[number].expiries.keys {
-      expiryTimers.insert(ExpiryTimer(at: at, partition: number, epoch: epoch))
+      expiryTimers.insert(ExpiryTimer(at: at, assignment: assignment))
     }
     var releases: [QuotaKey: [Timestamp]] = [:]
     restoreCalls(of: number, &releases, at: now)
@@ -173,6 +186,8 @@ extension CancelEngine {
     openOrders += 1
     openRequests += orders[slot].requests.count
     orders[slot].rank.arrival = lastArrival
+    // Whatever its record says, an earlier owner may have sent a call after it was written.
+    orders[slot].mayHaveEarlierCall = true
     if orders[slot].closeInterruptedCalls(at: now, callTimeout: policy.callTimeout) { markChanged(slot) }
     let ref = orders[slot].ref
     let highest = orders[slot].requests.reduce(-1) { max($0, $1.received.source.offset) }
@@ -208,9 +223,10 @@ extension CancelEngine {
   /// Calls in flight count as interrupted.
   ///
   /// - Returns: `nil`, and nothing is changed, unless the partition is restored and all of its state is committed.
-  public mutating func park(_ number: Int32) -> ParkedPartition? {
-    guard partitions.owns(number), partitions[number].phase != .restoring, !partitions[number].isInCommitList,
-      committing?.parts.contains(where: { $0.partition == number }) != true,
+  public mutating func park(_ assignment: Assignment) -> ParkedPartition? {
+    let number = assignment.partition
+    guard owns(assignment), partitions[number].phase != .restoring, !partitions[number].isInCommitList,
+      committing?.parts.contains(where: { $0.assignment == assignment }) != true,
       !results.contains(where: { $0.source.partition == number })
     else { return nil }
     var parked = ParkedPartition(number: number, ledger: partitions[number], open: [])
@@ -221,11 +237,11 @@ extension CancelEngine {
   }
 
   /// Owns a partition again, with the state in which this engine parked it; the ledger's records since then may follow.
-  public mutating func assign(_ number: Int32, resuming parked: ParkedPartition) {
+  public mutating func assign(_ assignment: Assignment, resuming parked: ParkedPartition, logEnd: Int64 = 0) {
+    let number = assignment.partition
     guard parked.number == number else { preconditionFailure("A partition is resumed under its own number.") }
-    drop([number])
-    lastEpoch += 1
-    partitions.add(number, PartitionLedger(epoch: lastEpoch, resuming: parked.ledger))
+    dropEarlier(than: assignment)
+    partitions.add(number, PartitionLedger(assignment, resuming: parked.ledger, logEnd: logEnd))
     for order in parked.open {
       if let pieces = order.pieces {
         partitions[number].restoredPieces[order.ref.key] = pieces.extras(of: order.requests)
@@ -243,8 +259,10 @@ extension CancelEngine {
   /// Plans a look at a memory when it ends.
   mutating func planExpiry(_ ref: OrderRef, _ record: RememberedRecord, at now: Timestamp) {
     let end = record.end(window: policy.quotaWindow)
-    guard let at = partitions[ref.partition].plan(ref.key, end: end, at: now) else { return }
-    expiryTimers.insert(ExpiryTimer(at: at, partition: ref.partition, epoch: partitions[ref.partition].epoch))
+    guard let at = partitions[ref.partition].plan(ref.key, end: end, at: now),
+      let assignment = partitions[ref.partition].assignment
+    else { return }
+    expiryTimers.insert(ExpiryTimer(at: at, assignment: assignment))
   }
 
   /// Forgets what is remembered no longer, and has its ledger record deleted.
@@ -255,18 +273,19 @@ extension CancelEngine {
     memoriesSweptAt = now
     var rest = CancelEngine.expiriesPerSweep
     while rest > 0, let timer = expiryTimers.first, timer.at <= now {
-      guard partitions[timer.partition].epoch == timer.epoch, partitions[timer.partition].phase == .active else {
+      let number = timer.assignment.partition
+      guard isActive(timer.assignment) else {
         // A partition that is given up keeps its expiries for the case that it comes back.
         expiryTimers.popFirst()
         continue
       }
-      guard let key = partitions[timer.partition].expiries[timer.at]?.popLast() else {
+      guard let key = partitions[number].expiries[timer.at]?.popLast() else {
         expiryTimers.popFirst()
-        partitions[timer.partition].expiries.removeValue(forKey: timer.at)
+        partitions[number].expiries.removeValue(forKey: timer.at)
         continue
       }
       rest -= 1
-      expireMemory(OrderRef(key: key, partition: timer.partition), at: now)
+      expireMemory(OrderRef(key: key, partition: number), at: now)
     }
   }
 
@@ -336,11 +355,13 @@ public struct ParkedPartition: Sendable {
 
 extension PartitionLedger {
   /// A partition of which further records are to be read; its open orders are to be set.
-  fileprivate init(epoch: UInt64, resuming parked: PartitionLedger) {
+  fileprivate init(_ assignment: Assignment, resuming parked: PartitionLedger, logEnd: Int64) {
     self = parked
-    self.epoch = epoch
+    self.assignment = assignment
+    self.logEnd = logEnd
     phase = .restoring
     position = nil
+    committedPosition = 0
     inFlight = 0
     restoredThrough = -1
   }

@@ -155,4 +155,18 @@ extension CancelEngine {
     if case .backingOff(_, let until) = order.stage { return (.outage, until) }
     return (.quota, keys[index].quota.estimate(place: place, priority: order.rank.priority, at: now))
   }
+
+  /// What keeps an order from being called for at `now`; `nil` where nothing does but its turn.
+  mutating func waitCause(of slot: OrderSlot, at now: Timestamp) -> WaitNotice.Reason? {
+    let key: QuotaKey
+    switch orders[slot].stage {
+    case .arriving, .suspended, .inFlight: return nil
+    case .backingOff: return .outage
+    case .waiting(let own): key = own
+    }
+    if keys[key.index].breaker.refusal != nil { return .breakerHeld }
+    if apiGate.outSince != nil || keys[key.index].gate.outSince != nil { return .outage }
+    let isFree = keys[key.index].quota.availability(for: orders[slot].rank.priority, at: now) == .now
+    return isFree && !orders[slot].throttled ? nil : .quota
+  }
 }

@@ -21,7 +21,6 @@ public struct CancelEngine: Sendable {
   var flights: [CallID: Flight] = [:]
   var lastCall: UInt64 = 0
   var lastArrival: UInt64 = 0
-  var lastEpoch: UInt64 = 0
   var isStopping = false
 
   /// Keys that may have something to send, by the priority of their first order.
@@ -35,7 +34,9 @@ public struct CancelEngine: Sendable {
   var waitChecks = LazyHeap<OrderTimer>()
   var waitsSweptAt = Timestamp.distantPast
 
+  /// Results that wait to be committed, and where each comes from.
   var results: [CancelResult] = []
+  var resultOrigins: [ResultOrigin] = []
   var refused: [RefusedMessage] = []
   /// Partitions that have something to commit beside results.
   var uncommittedPartitions: [Int32] = []
@@ -70,9 +71,9 @@ public struct CancelEngine: Sendable {
   /// Calls that are in flight.
   public var callsInFlight: Int { flights.count }
 
-  /// Calls in flight for orders of these partitions.
-  public func callsInFlight(in numbers: some Sequence<Int32>) -> Int {
-    numbers.reduce(0) { $0 + partitions[$1].inFlight }
+  /// Calls in flight for orders of these assignments' partitions.
+  public func callsInFlight(in assignments: some Sequence<Assignment>) -> Int {
+    assignments.reduce(0) { owns($1) ? $0 + partitions[$1.partition].inFlight : $0 }
   }
 
   /// No further call is sent; what is in flight may still be answered, and what is settled committed.

@@ -9,43 +9,54 @@ struct Disposition {
 }
 
 extension Disposition {
-  /// The deadline passed; `order` is `nil` where none was opened.
-  static func expired(_ order: OpenOrder?) -> Disposition {
-    if let order, order.outcomeUnknown {
-      return .unknown(order, "the deadline passed before another call could tell")
+  /// The deadline passed while the order waited.
+  ///
+  /// That the order was not cancelled is said only where no call can have been sent for it, by this worker or by an
+  /// earlier one.
+  static func expired(_ order: OpenOrder, waitingFor cause: WaitNotice.Reason?) -> Disposition {
+    if order.outcomeUnknown { return .unknown(order, "the deadline passed before another call could tell") }
+    if order.mayHaveEarlierCall {
+      return .unknown(order, "the deadline passed before a call of this worker could tell: \(cause.explanation)")
     }
-    if let order, order.attempts > 0 {
-      return Disposition(
-        outcome: .failed,
-        problem: Problem(
-          .attemptsExhausted,
-          detail: "\(order.attempts == 1 ? "1 attempt" : "\(order.attempts) attempts") failed until the deadline. "
-            + "\(order.lastFaultSentence)Send a new request when the API works again",
-          status: order.lastHTTPStatus))
-    }
-    let reason =
-      switch order {
-      case nil: "the deadline had passed when the request arrived"
-      case let order? where order.throttled: "the key's quota was used up"
-      default: "no call could be sent in time"
-      }
+    guard order.attempts > 0 else { return .deadlinePassed("\(cause.explanation) until the deadline") }
     return Disposition(
+      outcome: .failed,
+      problem: Problem(
+        .attemptsExhausted,
+        detail: "\(order.attempts == 1 ? "1 attempt" : "\(order.attempts) attempts") failed until the deadline. "
+          + "\(order.lastFaultSentence)Send a new request when the API works again",
+        status: order.lastHTTPStatus))
+  }
+
+  /// The deadline had passed before the request was received.
+  ///
+  /// - Parameter mayHaveEarlierCall: whether an earlier worker may have read the request and sent a call for it.
+  static func expiredAtArrival(mayHaveEarlierCall: Bool) -> Disposition {
+    let reason = "the deadline had passed when the request was received"
+    return mayHaveEarlierCall ? .unknown(nil, reason) : .deadlinePassed(reason)
+  }
+
+  private static func deadlinePassed(_ reason: String) -> Disposition {
+    Disposition(
       outcome: .expired,
       problem: Problem(
         .deadlinePassed, detail: "\(reason); the order was not cancelled. Send a new request with a later deadline"))
   }
 
-  /// The credential is refused, and no call is spent.
+  /// The credential is refused, and no call is sent.
   static func refused(_ refusal: CredentialBreaker.Refusal, _ account: AccountName, _ order: OpenOrder?) -> Disposition
   {
     if let order, order.outcomeUnknown {
       return .unknown(order, "the API has refused the credential of the account '\(account)' since")
     }
+    let spent =
+      order?.mayHaveEarlierCall == true
+      ? "this worker sent no call for this request, an earlier one may have" : "no call was sent for this request"
     return Disposition(
       outcome: .failed,
       problem: Problem(
         .credentialRefused,
-        detail: "the API refuses the credential of the account '\(account)'; no call was spent on this request. "
+        detail: "the API refuses the credential of the account '\(account)'; \(spent). "
           + "Renew the account's key; one request at a time is let through to find out when it works again",
         status: refusal.httpStatus,
         since: refusal.since))
@@ -73,14 +84,29 @@ extension Disposition {
         .accountRemoved, detail: "\(reason): put it back, or send the request with another account"))
   }
 
-  private static func unknown(_ order: OpenOrder, _ reason: String) -> Disposition {
-    Disposition(
+  private static func unknown(_ order: OpenOrder?, _ reason: String) -> Disposition {
+    let call =
+      order?.outcomeUnknown == true
+      ? "a call was sent and its answer never came" : "an earlier worker may have sent a call whose answer is not known"
+    return Disposition(
       outcome: .failed,
       problem: Problem(
         .outcomeUnknown,
-        detail: "a call was sent and its answer never came, and \(reason); the order may or may not be cancelled. "
-          + "\(order.lastFaultSentence)Look the order up before relying on either",
-        status: order.lastHTTPStatus))
+        detail: "\(call), and \(reason); the order may or may not be cancelled. "
+          + "\(order?.lastFaultSentence ?? "")Look the order up before relying on either",
+        status: order?.lastHTTPStatus))
+  }
+}
+
+extension WaitNotice.Reason? {
+  /// The cause as the first half of a sentence.
+  fileprivate var explanation: String {
+    switch self {
+    case .quota: "the user key's quota was used up"
+    case .outage: "the API was out"
+    case .breakerHeld: "the API refused the account's credential"
+    case nil: "no call could be sent"
+    }
   }
 }
 

@@ -21,10 +21,15 @@ struct PartitionLedger: Sendable {
   }
 
   var phase = Phase.restoring
-  /// Tells this ownership of the partition from earlier ones.
-  var epoch: UInt64
+  /// Under which the partition is owned; `nil` for what stands for a partition that isn't.
+  var assignment: Assignment?
   /// The offset of the next request; `nil` while unknown.
   var position: Int64?
+  /// The group's committed offset, as far as is known. Requests before it are answered, or open in the ledger.
+  var committedPosition: Int64 = 0
+  /// Requests before this offset were in the log when the partition was assigned: an earlier owner may have sent calls
+  /// for them.
+  var logEnd: Int64
   private(set) var orders: [OrderKey: OrderState] = [:]
   /// Orders whose outcome is remembered.
   private(set) var settled = 0
@@ -46,8 +51,9 @@ struct PartitionLedger: Sendable {
   var restoredCalls: [OrderKey] = []
 
   /// A partition whose ledger is still to be read.
-  init(epoch: UInt64) {
-    self.epoch = epoch
+  init(_ assignment: Assignment?, logEnd: Int64) {
+    self.assignment = assignment
+    self.logEnd = logEnd
   }
 
   /// Takes what is known of an order from now on; `nil` for nothing.
@@ -128,8 +134,8 @@ struct OwnedPartitions: Sendable {
 }
 
 extension PartitionLedger {
-  /// Nothing is known, and no ownership had its epoch.
-  fileprivate static let notOwned = PartitionLedger(epoch: 0)
+  /// Nothing is known, and no assignment is its.
+  fileprivate static let notOwned = PartitionLedger(nil, logEnd: 0)
 
-  fileprivate var isOwned: Bool { epoch > 0 }
+  fileprivate var isOwned: Bool { assignment != nil }
 }

@@ -17,11 +17,10 @@ struct KeyTimer: Comparable, Sendable {
   static func < (left: KeyTimer, right: KeyTimer) -> Bool { left.at < right.at }
 }
 
-/// A partition some of whose memories end at a time.
+/// A partition some of whose remembered outcomes expire at a time.
 struct ExpiryTimer: Comparable, Sendable {
   var at: Timestamp
-  var partition: Int32
-  var epoch: UInt64
+  var assignment: Assignment
 
   static func < (left: ExpiryTimer, right: ExpiryTimer) -> Bool { left.at < right.at }
 }

@@ -1,28 +1,125 @@
+import CancelContract
 import CancelCore
 import Kafka
+import Logging
 
 /// Publishes batches, one after another.
 protocol BatchPublisher: Sendable {
   /// Publishes all of the batch, or, in a transaction, nothing of it.
   ///
-  /// - Parameter group: the membership under which the batch was built.
-  /// - Throws: `KafkaError`; a fatal one ends the worker, after any other the batch is built again.
-  func publish(_ batch: CommitBatch, group: GroupMembership?) async throws
+  /// - Parameter number: the group's assignment under which the batch was built.
+  /// - Throws: what `CommitFailure` tells the meaning of.
+  func publish(_ batch: CommitBatch, number: UInt64) async throws
 
-  /// Commits the positions once more, with nothing beside them: the group takes them only from their partitions' owner.
+  /// Commits the positions once more, with nothing beside them, under the assignment with this number.
   ///
-  /// - Throws: `KafkaError` where they are not taken.
-  func confirm(positions: [Int32: Int64], group: GroupMembership?) async throws
+  /// - Throws: `KafkaError` where the group does not take them.
+  func confirm(positions: [Int32: Int64], number: UInt64) async throws
 }
 
-/// The worker's place in its group, under one assignment.
-struct GroupMembership: Sendable {
-  let consumer: KafkaConsumer
-  let assignment: KafkaAssignmentID
+/// `exactlyOnce`: each batch is one transaction, together with the consumer's position.
+struct TransactionalPublisher: BatchPublisher {
+  let producer: KafkaProducer
+  let member: GroupMember
+  let records: BatchRecords
+
+  func publish(_ batch: CommitBatch, number: UInt64) async throws {
+    try await transact(batch.positions, number) { sink in
+      try records.writeAnswers(batch, to: &sink)
+      try records.writeLedger(batch, to: &sink)
+    }
+  }
+
+  func confirm(positions: [Int32: Int64], number: UInt64) async throws {
+    try await transact(positions, number) { _ in }
+  }
+
+  private func transact(
+    _ positions: [Int32: Int64], _ number: UInt64, produce: @Sendable (inout KafkaRecordSink) throws -> Void
+  ) async throws {
+    try await producer.transact(
+      offsets: member.offsets(positions), consumer: member.present, assignment: KafkaAssignmentID(rawValue: number),
+      produce: produce)
+  }
+}
+
+/// `atLeastOnce`: the answers are flushed, then the orders' states, then the consumer's position is committed.
+///
+/// Each step begins when the brokers have all of the one before. A state that says "answered", or a position past a
+/// request, without the answer on its topic would leave the request unanswered for good.
+struct FlushingPublisher: BatchPublisher {
+  let producer: KafkaProducer
+  let member: GroupMember
+  let records: BatchRecords
+  let logger: Logger
+
+  private static let commitAttempts = 4
+
+  /// What is published is not published again where only the position can't be committed: the next batch carries it.
+  func publish(_ batch: CommitBatch, number: UInt64) async throws {
+    if !batch.results.isEmpty || !batch.refused.isEmpty {
+      try await producer.publish { sink in try records.writeAnswers(batch, to: &sink) }
+    }
+    if !batch.ledger.isEmpty {
+      // Nothing fences a producer without transactions: what it writes after its partitions were given up would stand
+      // over the new owner's states, and hide requests that are open there.
+      try await member.holding(number) {
+        _ = try await producer.publish { sink in try records.writeLedger(batch, to: &sink) }
+      }
+    }
+    do {
+      try await confirm(positions: batch.positions, number: number)
+    } catch let error as KafkaError where !error.isFatal {
+      logger.warning("the position can't be committed; it goes with the next one", metadata: ["error": "\(error)"])
+    }
+  }
+
+  func confirm(positions: [Int32: Int64], number: UInt64) async throws {
+    var attempt = 1
+    while true {
+      do {
+        return try await member.commit(positions, number: number)
+      } catch let error as KafkaError where error.isRetriable && attempt < FlushingPublisher.commitAttempts {
+        try await Task.sleep(for: .milliseconds(50 << attempt))
+        attempt += 1
+      }
+    }
+  }
 }
 
 /// Publishes notices of waits, at best effort.
 protocol NoticePublisher: Sendable {
-  /// Takes the notices and returns at once.
+  /// Queues the notices and returns at once.
   func publish(_ notices: [WaitNotice])
+}
+
+extension CommitFailure {
+  /// What an error of a publisher means.
+  init(_ error: any Error) {
+    switch error {
+    case let error as KafkaPublishError:
+      let errors = error.failures.map(\.error)
+      if errors.contains(where: \.isFatal) {
+        self = .fatal
+      } else if errors.allSatisfy(\.mayPass) {
+        self = errors.contains(where: \.isTimeout) ? .timedOut : .passing
+      } else {
+        self = .refused
+      }
+    case let error as KafkaError:
+      if error.isFatal {
+        self = .fatal
+      } else if error.code.needsAnOperator {
+        self = .refused
+      } else {
+        self = error.isTimeout ? .timedOut : .passing
+      }
+    default: self = .fatal
+    }
+  }
+}
+
+extension KafkaError {
+  /// Whether something took longer than it may.
+  fileprivate var isTimeout: Bool { code == .timedOut || code == .requestTimedOut || code == .messageTimedOut }
 }

@@ -24,14 +24,6 @@ struct BatchRecords: Sendable {
       try sink.send(topic: topics.ledger, partition: entry.partition, key: entry.key, value: entry.value)
     }
   }
-
-  func offsets(_ positions: [Int32: Int64]) -> [KafkaTopicPartition: Int64] {
-    var offsets: [KafkaTopicPartition: Int64] = [:]
-    for (number, offset) in positions {
-      offsets[KafkaTopicPartition(topic: topics.requests, partition: number)] = offset
-    }
-    return offsets
-  }
 }
 
 extension KafkaRecordSink {

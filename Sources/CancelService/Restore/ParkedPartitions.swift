@@ -21,6 +21,10 @@ struct ParkedPartitions {
 
   /// Forgets what nobody asked for in time.
   mutating func expire(at now: Timestamp) {
+    guard nextExpiry <= now else { return }
     parked = parked.filter { $0.value.until > now }
   }
+
+  /// When the next of them is to be forgotten; `.distantFuture` where there is none.
+  var nextExpiry: Timestamp { parked.values.lazy.map(\.until).min() ?? .distantFuture }
 }

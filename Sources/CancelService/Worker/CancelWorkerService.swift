@@ -17,12 +17,13 @@ public final class CancelWorkerService: Service {
   private let group: MultiThreadedEventLoopGroup
   private let client: any CancelClient
   private let producer: KafkaProducer
-  private let loop: WorkerLoop
+  private let member: GroupMember
+  private let shell: WorkerShell
   private let clock: SteadyClock
   private let broker: BrokerWatch
   private let failures: AsyncStream<any Error>
-  /// Before those who ask the loop: they come from elsewhere, and it ends.
-  private let entrance = Entrance()
+  /// Questions come from other threads and may come late: the event loop that answers them ends with the worker.
+  private let queries = QueryGate()
   /// Topics that were created a moment ago are not known to every broker at once.
   private static let topicsMayTake = Duration.seconds(5)
   /// Whether the worker does its job, and if not, why.
@@ -30,7 +31,9 @@ public final class CancelWorkerService: Service {
 
   /// A worker that has not been started.
   ///
-  /// - Parameter client: Makes the client that cancels orders, on the worker's event loop.
+  /// - Parameters:
+  ///   - client: makes the client that cancels orders, on the worker's event loop.
+  ///   - observers: hear what the worker does, on its event loop.
   /// - Throws: `CancelClientError` or `KafkaError` for a configuration that can't work.
   public init(
     setup: WorkerSetup, client: any CancelClientFactory, observers: [any WorkerObserver], logger: Logger
@@ -42,6 +45,7 @@ public final class CancelWorkerService: Service {
     broker = BrokerWatch(clock: clock, ask: BrokerWatch.asking(setup.kafka)) { change in
       for observer in observers { observer.changed(change) }
     }
+    member = GroupMember(topic: setup.topics.requests)
     let isTransactional = setup.guarantee == .exactlyOnce
     producer = try KafkaProducer(
       configuration: setup.kafka, transactionalID: isTransactional ? setup.transactionalID : nil, logger: logger)
@@ -49,28 +53,24 @@ public final class CancelWorkerService: Service {
       topics: setup.topics,
       encoder: ResultEncoder(
         worker: WorkerIdentity(instance: setup.instanceID, version: setup.version), eventSource: setup.eventSource))
+    let publisher: any BatchPublisher =
+      isTransactional
+      ? TransactionalPublisher(producer: producer, member: member, records: records)
+      : FlushingPublisher(producer: producer, member: member, records: records, logger: logger)
     let notifier = setup.policy.progressAfter == nil ? nil : try ProgressPublisher(setup: setup, logger: logger)
     // The client comes last: it must be shut down once it exists, so nothing may throw after it.
     self.client = try client.makeClient(on: group.next(), version: setup.version, logger: logger)
     let (failures, failed) = AsyncStream.makeStream(of: (any Error).self, bufferingPolicy: .bufferingOldest(1))
     self.failures = failures
-    loop = WorkerLoop(
+    shell = WorkerShell(
       eventLoop: group.next(),
-      settings: WorkerLoop.Settings(
-        requestsTopic: setup.topics.requests, policy: setup.policy, defaultAccount: setup.defaultAccount,
-        maxPending: setup.maxPending,
-        drainTimeout: setup.drainTimeout),
+      settings: setup.workerSettings,
       accounts: setup.accounts,
-      clock: clock,
-      client: self.client,
-      publisher: isTransactional
-        ? TransactionalPublisher(producer: producer, records: records)
-        : FlushingPublisher(producer: producer, records: records, logger: logger),
-      notifier: notifier,
-      observers: observers + [readiness],
-      logger: logger,
-      onFailure: { error in failed.yield(error) }
-    )
+      surroundings: WorkerShell.Surroundings(
+        clock: clock, requests: member, client: self.client, publisher: publisher,
+        ledger: LedgerRestorer(configuration: setup.kafka, topic: setup.topics.ledger, logger: logger),
+        notifier: notifier, observers: observers + [readiness], logger: logger),
+      onFailure: { error in failed.yield(error) })
   }
 
   /// Runs until the service group shuts down.
@@ -93,13 +93,13 @@ public final class CancelWorkerService: Service {
 
   /// Takes `accounts` as all that are configured; requests that wait for one that is gone are answered `failed`.
   public func replaceAccounts(with accounts: Accounts) async {
-    await entrance.pass { await loop.replaceAccounts(with: accounts) }
+    await queries.pass { await shell.replaceAccounts(with: accounts) }
   }
 
   /// The worker as it is now; `nil` once it has ended.
   package func snapshot(startedAt: Timestamp) async -> WorkerSnapshot? {
-    var snapshot = await entrance.pass {
-      await loop.snapshot(
+    var snapshot = await queries.pass {
+      await shell.snapshot(
         startedAt: startedAt, instance: setup.instanceID, version: setup.version, missing: readiness.missing)
     }
     if let outage = broker.outage {
@@ -109,27 +109,28 @@ public final class CancelWorkerService: Service {
     return snapshot
   }
 
-  /// Whether the worker's loop turns: it answers.
+  /// Whether the worker's event loop answers.
   package func heartbeat() async -> Bool {
-    await entrance.pass { await loop.isTurning } ?? false
+    await queries.pass { await shell.answers } ?? false
   }
 
   private func work(until stop: Completion) async throws {
     readiness.wait(for: .broker)
     try await start(stop)
     guard !stop.isDone, !Task.isCancelled else { return }
-    let handler = RebalanceHandler(
-      loop: loop,
+    let bridge = ConsumerBridge(
+      shell: shell,
       decoder: RequestDecoder(echoedHeaderNames: setup.echoedHeaders, maximumBytes: setup.maximumRequestBytes),
-      restorer: LedgerRestorer(configuration: setup.kafka, topic: setup.topics.ledger, logger: logger),
       clock: clock,
       broker: broker,
       logger: logger,
       revokeTimeout: setup.drainTimeout * 3 + .seconds(5))
     let consumer = KafkaConsumer(
       configuration: setup.kafka, groupID: setup.groupID, groupInstanceID: setup.instanceID,
-      topics: [setup.topics.requests], handler: handler, logger: logger, maxOutstanding: min(20_000, setup.maxPending))
-    await loop.attach(consumer)
+      topics: [setup.topics.requests], handler: bridge, logger: logger, maxOutstanding: min(20_000, setup.maxPending))
+    member.attach(consumer)
+    // The consumer holds on to its handler, and with it to all that holds the member.
+    defer { member.attach(nil) }
     try consumer.start()
     readiness.wait(for: .assignment)
     logger.info("worker started", metadata: ["instance": "\(setup.instanceID)", "group": "\(setup.groupID)"])
@@ -138,12 +139,16 @@ public final class CancelWorkerService: Service {
     readiness.wait(for: .stop)
     if failure == nil {
       logger.info("stopping: calls in flight may finish")
-      if await !loop.drain() { logger.warning("the drain ran out of time; what is open stays in the ledger") }
+      let ending = await shell.stop()
+      if !ending.isDrained || !ending.isCommitted {
+        logger.warning(
+          "the drain ran out of time; what is open stays in the ledger",
+          metadata: ["calls_answered": "\(ending.isDrained)", "results_published": "\(ending.isCommitted)"])
+      }
     }
     await consumer.close(timeout: .seconds(10))
-    await loop.detachConsumer()
     if let failure { throw failure }
-    if let late = await loop.failure { throw late }
+    if let late = await shell.worker.failure { throw late }
   }
 
   /// Checks the topics and gets the producer ready, for as long as it takes: the broker may come later than the worker.
@@ -203,7 +208,7 @@ public final class CancelWorkerService: Service {
   }
 
   private func close() async {
-    await entrance.close()
+    await queries.close()
     await producer.close(timeout: .seconds(5))
     await client.shutdown()
     try? await group.shutdownGracefully()

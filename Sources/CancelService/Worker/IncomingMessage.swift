@@ -3,12 +3,12 @@ import CancelCore
 import Kafka
 
 /// A message as it is handed to the worker's loop: decoded on the thread that polls.
-enum IncomingMessage: Sendable {
+package enum IncomingMessage: Sendable {
   case request(ReceivedRequest, raw: KafkaMessage)
   case unreadable(UnreadableRequest, raw: KafkaMessage)
 
   /// The message as it was read.
-  var raw: KafkaMessage {
+  package var raw: KafkaMessage {
     switch self {
     case .request(_, let raw), .unreadable(_, let raw): raw
     }
@@ -16,9 +16,9 @@ enum IncomingMessage: Sendable {
 }
 
 extension IncomingMessage {
-  init(_ message: KafkaMessage, decoder: RequestDecoder, receivedAt: Timestamp) {
+  package init(_ message: KafkaMessage, decoder: RequestDecoder, receivedAt: Timestamp) {
     let source = SourceCoordinates(topic: message.topic, partition: message.partition, offset: message.offset)
-    let producedAt = message.timestampMilliseconds.map { Timestamp(milliseconds: $0) } ?? receivedAt
+    let producedAt = IncomingMessage.producedAt(message.timestampMilliseconds, receivedAt: receivedAt)
     let decoded = decoder.decode(
       value: message.value,
       key: message.key,
@@ -33,6 +33,21 @@ extension IncomingMessage {
   }
 }
 
+extension IncomingMessage {
+  /// Before this (2000-01-01) no request was produced: old producers stamp records with -1 or 0.
+  private static let earliest = Timestamp(milliseconds: 946_684_800_000)
+  /// A record that is further ahead was stamped by a wrong clock.
+  private static let furthestAhead = Duration.seconds(300)
+
+  /// When a request counts as produced, from which its deadline is reckoned: when its record was stamped, or when it was
+  /// received where the stamp is missing or can't be.
+  static func producedAt(_ milliseconds: Int64?, receivedAt: Timestamp) -> Timestamp {
+    guard let milliseconds else { return receivedAt }
+    let stamped = Timestamp(milliseconds: milliseconds)
+    return stamped < earliest || stamped > receivedAt + furthestAhead ? receivedAt : stamped
+  }
+}
+
 extension RefusedMessage {
   init(_ message: KafkaMessage, problem: Problem) {
     self.init(
@@ -41,5 +56,18 @@ extension RefusedMessage {
       value: message.value,
       headers: message.headers.map { RecordHeader(name: $0.name, value: $0.value) },
       problem: problem)
+  }
+}
+
+extension UnreadableRequest {
+  /// A request that could be read, for an account that is not configured.
+  init(unknownAccountOf received: ReceivedRequest, default defaultAccount: AccountName) {
+    let name = received.request.account ?? defaultAccount
+    let problem = Problem(
+      .accountUnknown,
+      detail: "no account named '\(name)' is configured: "
+        + "configure it, or name another in the request's member 'account'",
+      member: "account")
+    self.init(received, account: name, problem: problem)
   }
 }

@@ -54,6 +54,16 @@ public struct WorkerSetup: Sendable {
   /// The producer's transactional id: the same for each start of this instance, so that a successor fences it.
   public var transactionalID: String { "\(groupID)-\(instanceID)" }
 
+  /// What the worker's decisions need of it.
+  var workerSettings: Worker.Settings {
+    var settings = Worker.Settings()
+    settings.policy = policy
+    settings.defaultAccount = defaultAccount
+    settings.maxPending = maxPending
+    settings.drainTimeout = drainTimeout
+    return settings
+  }
+
   /// `ce_source` of the events.
   public var eventSource: String { "/cancel-worker/\(groupID)" }
 }

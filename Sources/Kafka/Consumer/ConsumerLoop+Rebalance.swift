@@ -59,7 +59,8 @@ extension ConsumerLoop: ClientCallbacks {
     handler.assigned(
       partitions.map { partition in
         let start = starts[partition]
-        return KafkaAssignment(partition: partition, startOffset: start?.isCommitted == true ? start?.first : nil)
+        return KafkaAssignment(
+          partition: partition, startOffset: start?.isCommitted == true ? start?.first : nil, logEnd: start?.logEnd)
       }, under: assignment)
   }
 
@@ -100,6 +101,8 @@ extension ConsumerLoop {
     var first: Int64
     /// Whether the group had committed an offset.
     var isCommitted: Bool
+    /// The log's end.
+    var logEnd: Int64
   }
 
   /// Tries until the brokers answer.
@@ -133,11 +136,11 @@ extension ConsumerLoop {
     for (partition, committed) in committed {
       guard let bounds = bounds[partition] else { continue }
       guard let committed else {
-        starts[partition] = StartOffset(first: bounds.low, isCommitted: false)
+        starts[partition] = StartOffset(first: bounds.low, isCommitted: false, logEnd: bounds.high)
         continue
       }
       let first = try offset(committed, of: partition, within: bounds)
-      starts[partition] = StartOffset(first: first, isCommitted: true)
+      starts[partition] = StartOffset(first: first, isCommitted: true, logEnd: bounds.high)
     }
     return starts
   }

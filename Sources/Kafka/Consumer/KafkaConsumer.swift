@@ -82,6 +82,20 @@ public final class KafkaConsumer: Sendable {
     try await self.offsets.commit(offsets, through: handle, under: assignment, of: loop)
   }
 
+  /// Runs `body` while the assignment lasts: its end waits for it, within a bound, so that what `body` writes is written
+  /// before the partitions are somebody else's.
+  /// - Throws: `KafkaError` where the assignment has ended already; what `body` throws.
+  public func holding<Result: Sendable>(
+    _ assignment: KafkaAssignmentID, _ body: () async throws -> Result
+  ) async throws -> Result {
+    try loop.requests.withLock { requests in
+      try requests.assignments.check(assignment, for: "hold")
+      requests.assignments.commitsInProgress += 1
+    }
+    defer { loop.requests.update { $0.assignments.commitsInProgress -= 1 } }
+    return try await body()
+  }
+
   /// The group's committed offsets, stable ones only; `nil` where there is none.
   public func committed(
     _ partitions: [KafkaTopicPartition], timeout: Duration = .seconds(10)

@@ -24,11 +24,15 @@ public struct KafkaAssignment: Hashable, Sendable {
   /// The first offset that will be read: the group's committed one, stable (no transaction on it is open), or the log's
   /// start where that one was deleted; `nil` where the group has none yet: the log is then read from its start.
   public var startOffset: Int64?
+  /// The log's end when the partition was assigned: what stands before it may have been read by an earlier owner. `nil`
+  /// where it is not known.
+  public var logEnd: Int64?
 
   /// An assignment of a partition.
-  public init(partition: KafkaTopicPartition, startOffset: Int64?) {
+  public init(partition: KafkaTopicPartition, startOffset: Int64?, logEnd: Int64? = nil) {
     self.partition = partition
     self.startOffset = startOffset
+    self.logEnd = logEnd
   }
 }
 

@@ -33,7 +33,8 @@ public struct WorkerProcess {
     for warning in accounts.warnings { logger.warning("accounts", metadata: ["warning": "\(warning)"]) }
     let setup = try configuration.setup(accounts: accounts.accounts)
     let surface = OperatorSurface(configuration, setup: setup, logger: logger)
-    let worker = try CancelWorkerService(setup: setup, client: setup.api, observers: surface.observers, logger: logger)
+    let worker = try CancelWorkerService(
+      setup: setup, client: setup.api, observers: surface.observers, logger: logger)
     surface.watch(worker)
     // The group would write its services' whole values at `debug`.
     var quiet = logger

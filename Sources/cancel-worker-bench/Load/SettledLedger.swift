@@ -17,8 +17,9 @@ struct SettledLedger: Sendable {
     let now = Timestamp(microseconds: Int64(Date.now.timeIntervalSince1970 * 1e6))
     engine.configure(accounts: ["default": QuotaKey(index: 0)], at: now)
     for partition in 0..<Int32(partitions) {
-      engine.assign(partition)
-      engine.restored(partition, position: 0, at: now)
+      let assignment = Assignment(partition: partition, number: 1)
+      engine.assign(assignment)
+      engine.restored(assignment, position: 0, at: now)
     }
     for order in orders { cancel(order, &engine, at: now) }
     guard let batch = engine.nextBatch() else { return [] }

@@ -45,7 +45,8 @@ final class DemoStage: Sendable {
     var configuration = WorkerConfiguration()
     configuration.admin.port = adminPort ?? 0
     let surface = OperatorSurface(configuration, setup: setup, logger: logger)
-    let worker = try CancelWorkerService(setup: setup, client: setup.api, observers: surface.observers, logger: logger)
+    let worker = try CancelWorkerService(
+      setup: setup, client: setup.api, observers: surface.observers, logger: logger)
     surface.watch(worker)
     var services: [any Service] = [worker]
     if adminPort != nil { services.append(surface.server(logger: logger)) }

@@ -47,9 +47,10 @@ struct Oracle {
     for worker in uncommitted.keys { uncommitted[worker]?.removeAll { $0.partition == partition } }
   }
 
-  mutating func takeUncommitted(of worker: Int, in partitions: Set<Int32>) -> [OrderTag] {
-    defer { uncommitted[worker]?.removeAll { partitions.contains($0.partition) } }
-    return (uncommitted[worker] ?? []).filter { partitions.contains($0.partition) }
+  /// The worker's settled orders that a batch of it holds; they wait no longer for a batch.
+  mutating func moveUncommitted(of worker: Int, in batch: Set<OrderTag>) -> [OrderTag] {
+    defer { uncommitted[worker]?.removeAll { batch.contains($0) } }
+    return (uncommitted[worker] ?? []).filter { batch.contains($0) }
   }
 
   mutating func committed(_ tags: [OrderTag]) {

@@ -11,28 +11,30 @@ extension World {
     let assignment = (owners[partition]?.assignment ?? 0) + 1
     owners[partition] = (worker, assignment)
     if let parked = workers[worker].parked[partition] {
-      workers[worker].engine?.assign(partition, resuming: parked.state)
+      workers[worker].engine?.assign(self.assignment(partition), resuming: parked.state, logEnd: logEnd(partition))
     } else {
-      workers[worker].engine?.assign(partition)
+      workers[worker].engine?.assign(self.assignment(partition), logEnd: logEnd(partition))
     }
     agenda.plan(.restored(partition, assignment: assignment), at: soon(0...50))
   }
 
+  private func logEnd(_ partition: Int32) -> Int64 { Int64(kafka.requests[partition]?.count ?? 0) }
+
   /// A worker has read its partition's ledger to the end.
   func restored(_ partition: Int32, _ assignment: Int) {
     guard let owner = owners[partition], owner.assignment == assignment, let worker = owner.worker else { return }
-    var position: Int64? = kafka.committed[partition] ?? 0
+    let position = kafka.committed[partition] ?? 0
     workers[worker].next[partition] = position
-    if chance(50) { position = nil }
     let parked = workers[worker].parked.removeValue(forKey: partition)
     do {
       for entry in kafka.ledger[partition] ?? [] where entry.offset >= parked?.from ?? 0 {
-        try workers[worker].engine?.restore(partition, key: entry.key, value: entry.value, at: now)
+        try workers[worker].engine?.restore(self.assignment(partition), key: entry.key, value: entry.value, at: now)
       }
       if parked != nil, let resumed = workers[worker].engine, var full = workers[worker].engine {
-        full.assign(partition)
+        let again = Assignment(partition: partition, number: .max)
+        full.assign(again)
         for entry in kafka.ledger[partition] ?? [] {
-          try full.restore(partition, key: entry.key, value: entry.value, at: now)
+          try full.restore(again, key: entry.key, value: entry.value, at: now)
         }
         let (own, all) = (resumed.ordersRead(of: partition), full.ordersRead(of: partition))
         check(own == all, "a partition that was resumed is not as if restored: \(difference(own, all))")
@@ -40,14 +42,15 @@ extension World {
     } catch {
       fail("\(error)")
     }
-    workers[worker].engine?.restored(partition, position: position, at: now)
+    workers[worker].engine?.restored(self.assignment(partition), position: position, at: now)
     deliver(partition)
     turn(worker)
   }
 
   /// Hands over some of the requests that wait.
   func deliver(_ partition: Int32) {
-    guard let worker = owners[partition]?.worker, workers[worker].engine?.isActive(partition) == true else { return }
+    guard let worker = owners[partition]?.worker, workers[worker].engine?.isActive(assignment(partition)) == true
+    else { return }
     var left = Int.random(in: 1...30, using: &random)
     while left > 0, let next = workers[worker].next[partition], let messages = kafka.requests[partition],
       next < messages.count
@@ -82,7 +85,7 @@ extension World {
   /// A partition is asked back: calls in flight may finish, what is settled is committed.
   func revoke(_ partition: Int32) {
     guard let owner = owners[partition], let worker = owner.worker else { return }
-    workers[worker].engine?.leave([partition])
+    workers[worker].engine?.leave([assignment(partition)])
     agenda.plan(.giveUp(partition, assignment: owner.assignment, tries: 0), at: soon(0...50))
     turn(worker)
   }
@@ -90,7 +93,9 @@ extension World {
   func giveUp(_ partition: Int32, _ assignment: Int, _ tries: Int) {
     guard let owner = owners[partition], owner.assignment == assignment, let worker = owner.worker else { return }
     turn(worker)
-    let isBusy = (workers[worker].engine?.callsInFlight(in: [partition]) ?? 0) > 0 || workers[worker].commit != nil
+    let isBusy =
+      (workers[worker].engine?.callsInFlight(in: [self.assignment(partition)]) ?? 0) > 0
+      || workers[worker].commit != nil
     if isBusy && tries < 12 {
       return agenda.plan(.giveUp(partition, assignment: assignment, tries: tries + 1), at: soon(5...40))
     }
@@ -106,10 +111,10 @@ extension World {
     {
       workers[worker].commit?.isFenced = true
     }
-    if chance(60), let parked = workers[worker].engine?.park(partition) {
+    if chance(60), let parked = workers[worker].engine?.park(assignment(partition)) {
       workers[worker].parked[partition] = (parked, kafka.ledgerEnd[partition] ?? 0)
     } else {
-      workers[worker].engine?.drop([partition])
+      workers[worker].engine?.drop([assignment(partition)])
     }
     owners[partition]?.worker = nil
     oracle.gaveUp(partition)

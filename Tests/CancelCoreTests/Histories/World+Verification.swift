@@ -36,11 +36,12 @@ extension World {
     guard let engine = workers[worker].engine, plan.isExactlyOnce, !engine.hasSomethingToCommit else { return }
     var fresh = CancelEngine(policy: policy, defaultAccount: "a0", seed: 1)
     fresh.configure(accounts: accounts, at: now)
-    for partition in engine.ownedPartitions where engine.isActive(partition) {
-      fresh.assign(partition)
+    for assignment in engine.assignments where engine.isActive(assignment) {
+      let partition = assignment.partition
+      fresh.assign(assignment)
       do {
         for entry in kafka.ledger[partition] ?? [] {
-          try fresh.restore(partition, key: entry.key, value: entry.value, at: now)
+          try fresh.restore(assignment, key: entry.key, value: entry.value, at: now)
         }
       } catch {
         fail("\(error)")
@@ -80,7 +81,7 @@ extension World {
     while now < end, agenda.first.map({ $0 < end }) ?? false { try step() }
     for worker in workers {
       guard var engine = worker.engine else { continue }
-      let left = engine.ownedPartitions.flatMap { engine.orders(of: $0).map { "\($0.key): \($0.value)" } }
+      let left = engine.assignments.flatMap { engine.orders(of: $0.partition).map { "\($0.key): \($0.value)" } }
       check(left.isEmpty, "something is remembered for ever: \(left) at \(now)")
       check(engine.orders.count == 0 && !engine.hasSomethingToCommit)
       check(engine.flights.isEmpty && engine.nextWake() == nil)

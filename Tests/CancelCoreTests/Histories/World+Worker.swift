@@ -97,13 +97,26 @@ extension World {
     guard workers[worker].commit == nil, workers[worker].engine?.hasSomethingToCommit == true else { return }
     let life = workers[worker].life
     guard chance(70) else { return agenda.plan(.turn(worker: worker, life: life), at: soon(1...30)) }
-    guard let batch = workers[worker].engine?.nextBatch() else { return }
+    guard let batch = workers[worker].engine?.nextBatch(limit: Int.random(in: 1...6, using: &random)) else { return }
     batches += 1
     workers[worker].commit = WorkerModel.Commit(
-      batch: batch, number: batches, tags: oracle.takeUncommitted(of: worker, in: Set(batch.parts.map(\.partition))))
+      batch: batch, number: batches,
+      tags: oracle.moveUncommitted(of: worker, in: tags(of: batch, worker)))
     let decided = soon(0...30)
     agenda.plan(.decide(worker: worker, life: life, batch: batches), at: decided)
     agenda.plan(.tell(worker: worker, life: life, batch: batches), at: decided + (soon(0...20) - now))
+  }
+
+  /// The orders whose records a batch writes.
+  private func tags(of batch: CommitBatch, _ worker: Int) -> Set<OrderTag> {
+    guard let accounts = workers[worker].engine?.accounts else { return [] }
+    return Set(
+      batch.parts.flatMap { part in
+        part.changed.map {
+          OrderTag(
+            partition: part.assignment.partition, account: accounts.name(of: $0.account), order: $0.orderID)
+        }
+      })
   }
 
   /// Kafka commits a batch, or aborts it.

@@ -46,6 +46,12 @@ final class World {
   var workers: [WorkerModel]
   /// Who owns each partition, and how often it has been assigned.
   var owners: [Int32: (worker: Int?, assignment: Int)] = [:]
+
+  /// The assignment of a partition to its present owner.
+  func assignment(_ partition: Int32) -> Assignment {
+    Assignment(partition: partition, number: UInt64(max(1, owners[partition]?.assignment ?? 1)))
+  }
+
   var accounts: [AccountName: QuotaKey]
   var oracle = Oracle()
   var ids: RequestIDs
@@ -61,7 +67,6 @@ final class World {
     var policy = CancelPolicy()
     policy.quotaCalls = [0, 3, 5].randomElement(using: &random) ?? 3
     policy.quotaWindow = .seconds(2)
-    policy.resultsPerCommit = 3
     policy.reservedForKillSwitch = Int.random(in: 0...2, using: &random)
     policy.acceptedWindow = .seconds(20)
     policy.rejectedWindow = .milliseconds(500)

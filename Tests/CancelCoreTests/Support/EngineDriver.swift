@@ -26,8 +26,8 @@ struct EngineDriver {
     engine.configure(
       accounts: Dictionary(uniqueKeysWithValues: (0..<accounts).map { (AccountName("a\($0)"), QuotaKey(index: $0)) }),
       at: now)
-    engine.assign(0)
-    engine.restored(0, at: now)
+    engine.assign(.first)
+    engine.restored(.first, position: 0, at: now)
   }
 
   /// Gives the engine a request.

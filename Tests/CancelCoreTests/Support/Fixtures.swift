@@ -7,6 +7,11 @@ func at(_ seconds: Double) -> Timestamp {
   Timestamp(microseconds: 1_700_000_000_000_000 + Int64((seconds * 1_000_000).rounded()))
 }
 
+extension Assignment {
+  /// Partition 0 under the group's first assignment.
+  static let first = Assignment(partition: 0, number: 1)
+}
+
 /// A deterministic generator of request ids.
 struct RequestIDs {
   private var random: SplitMix64

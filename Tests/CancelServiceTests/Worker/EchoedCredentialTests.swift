@@ -45,8 +45,8 @@ struct EchoedCredentialTests {
     var engine = CancelEngine(policy: policy, defaultAccount: "a", seed: 1)
     var now = Timestamp(milliseconds: 1_800_000_000_000)
     engine.configure(accounts: ["a": QuotaKey(index: 0)], at: now)
-    engine.assign(0)
-    engine.restored(0, at: now)
+    engine.assign(Assignment(partition: 0, number: 1))
+    engine.restored(Assignment(partition: 0, number: 1), position: 0, at: now)
     let request = CancelRequest(
       cancelID: "c", orderID: try #require(OrderID(1)), deadline: now + .seconds(20))
     _ = engine.receive(

@@ -5,6 +5,7 @@ import Synchronization
 
 /// What the workers of a test did, for it to wait for.
 final class WorkerEvents: Sendable {
+  /// What was read of the ledgers under one assignment.
   struct Restore: Sendable {
     var worker: String
     var partitions: [Int32]
@@ -65,9 +66,18 @@ final class WorkerEvents: Sendable {
       events.note { $0.published += results }
     }
     func aborted(_ error: any Error) { events.note { $0.aborts += 1 } }
-    func assigned(_ partitions: [Int32]) { events.note { $0.assigned[worker, default: 0] += partitions.count } }
+    func assigned(_ partitions: [Int32]) {
+      events.note { state in
+        state.assigned[worker, default: 0] += partitions.count
+        state.restores.append(Restore(worker: worker, partitions: [], records: 0))
+      }
+    }
     func restored(_ partitions: [Int32], records: Int, after duration: Duration) {
-      events.note { $0.restores.append(Restore(worker: worker, partitions: partitions, records: records)) }
+      events.note { state in
+        guard let last = state.restores.lastIndex(where: { $0.worker == worker }) else { return }
+        state.restores[last].partitions += partitions
+        state.restores[last].records += records
+      }
     }
   }
 }

@@ -156,8 +156,8 @@ struct ScrapedWorker {
     accounts = keys
     engine = CancelEngine(policy: CancelPolicy(), defaultAccount: "account-0", seed: 1)
     engine.configure(accounts: keys, at: now)
-    engine.assign(0)
-    engine.restored(0, position: 0, at: now)
+    engine.assign(Assignment(partition: 0, number: 1))
+    engine.restored(Assignment(partition: 0, number: 1), position: 0, at: now)
     metrics = WorkerMetrics(factory: registry, environments: AccountEnvironments(Accounts([])))
     gauges = SnapshotGauges(factory: registry)
   }

@@ -3,18 +3,21 @@ import CancelContract
 import CancelCore
 import Kafka
 
-extension WorkerLoop {
+extension WorkerShell {
+  /// Always true: that it is answered shows that the event loop turns.
+  var answers: Bool { true }
+
   /// The worker as it is now.
   func snapshot(startedAt: Timestamp, instance: String, version: String, missing: Readiness.Missing?) -> WorkerSnapshot
   {
-    let now = clock.now
+    let now = self.now
+    let (engine, failure, lostBacklog) = (worker.engine, worker.failure, worker.lostBacklog)
     var snapshot = WorkerSnapshot(
       takenAt: now, startedAt: startedAt, version: version, instance: instance,
-      state: failure != nil ? .failed : WorkerSnapshot.State(missing, hadPartitions: restoreGeneration > 0))
+      state: failure != nil ? .failed : WorkerSnapshot.State(missing, hadPartitions: worker.hadPartitions))
     if let failure { snapshot.notReady.append(.init("failed", "\(failure)")) }
     if let missing { snapshot.notReady.append(.init(missing.rawValue, missing.sentence)) }
     let gauges = engine.gauges(at: now)
-    if missing == nil { lostBacklog = nil }
     snapshot.callsInFlight = engine.callsInFlight
     switch (lostBacklog, missing) {
     case (let lost?, _): snapshot.setBacklog(lost.gauges, .lastKnown(at: lost.at))
@@ -23,25 +26,18 @@ extension WorkerLoop {
     }
     snapshot.rememberedOrders = engine.rememberedOrders
     snapshot.openOrders = lostBacklog?.openOrders ?? engine.openOrders
-    snapshot.assignedPartitions = engine.ownedPartitions
+    snapshot.assignedPartitions = engine.assignments.map(\.partition)
     snapshot.apiOutSince = gauges.apiOutSince
-    for (partition, lag) in consumer?.lag ?? [:] { snapshot.lag[partition.partition] = lag }
+    snapshot.lag = surroundings.requests.lagByPartition
     snapshot.keys = keySnapshots(gauges.keys(waitingAsIn: lostBacklog?.gauges))
     return snapshot
   }
 
-  /// Keeps what is open, for the partitions are about to be lost and their orders with them.
-  func keepBacklog() {
-    guard lostBacklog == nil else { return }
-    let now = clock.now
-    lostBacklog = (engine.gauges(at: now), engine.openOrders, now)
-  }
-
   /// Tells the observers what changed of what holds calls back.
-  func tellChanges() {
-    for change in engine.takeChanges() {
+  func report(_ changes: [EngineChange]) {
+    for change in changes {
       let key = change.quotaKey.flatMap(keyName)
-      for observer in observers { observer.changed(.engine(change, key: key)) }
+      for observer in surroundings.observers { observer.changed(.engine(change, key: key)) }
     }
   }
 

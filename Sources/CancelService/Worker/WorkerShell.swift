@@ -1,0 +1,260 @@
+import CancelAPI
+import CancelContract
+import CancelCore
+import FoundationEssentials
+import Kafka
+import Logging
+import NIOCore
+
+/// Performs what `Worker` decides, on one event loop.
+///
+/// The loop is the one on which the cancel client's connections live, so a request goes from the poll thread's hand-over
+/// to the socket without another change of threads. Transactions have a thread of their own and never hold it up.
+actor WorkerShell {
+  /// What the worker needs of the world.
+  struct Surroundings: Sendable {
+    var clock: any WorkerClock
+    var requests: any RequestSource
+    var client: any CancelClient
+    var publisher: any BatchPublisher
+    var ledger: any LedgerReader
+    var notifier: (any NoticePublisher)?
+    var observers: [any WorkerObserver]
+    var logger: Logger
+  }
+
+  nonisolated let eventLoop: any EventLoop
+  nonisolated var unownedExecutor: UnownedSerialExecutor { eventLoop.executor.asUnownedSerialExecutor() }
+
+  let surroundings: Surroundings
+  /// How long the group may take to confirm positions.
+  private let confirmationTimeout: Duration
+  private let onFailure: @Sendable (any Error) -> Void
+  private(set) var worker: Worker
+  private(set) var directory: AccountDirectory
+  private var effects: [Worker.Effect] = []
+  private var wakeUp: Scheduled<Void>?
+  private var isTurnPlanned = false
+  /// Told when the partitions of these assignments are given up.
+  private var releases: [UInt64: @Sendable () -> Void] = [:]
+  private var stopped: CheckedContinuation<Handover.Ending, Never>?
+
+  init(
+    eventLoop: any EventLoop, settings: Worker.Settings, accounts: Accounts, surroundings: Surroundings,
+    onFailure: @escaping @Sendable (any Error) -> Void
+  ) {
+    self.eventLoop = eventLoop
+    self.surroundings = surroundings
+    self.onFailure = onFailure
+    confirmationTimeout = settings.drainTimeout
+    directory = AccountDirectory(accounts)
+    worker = Worker(
+      settings, accounts: directory.quotaKeys, seed: UInt64.random(in: 0 ... .max), requestID: { UUID.random() },
+      at: surroundings.clock.now)
+  }
+
+  var now: Timestamp { surroundings.clock.now }
+
+  /// Takes `accounts` as all that are configured.
+  func replaceAccounts(with accounts: Accounts) {
+    let renewed = directory.replace(with: accounts)
+    handle(.accounts(directory.quotaKeys, renewed: renewed))
+  }
+
+  /// Sends no further call, lets those in flight finish, and publishes what is settled; bounded.
+  func stop() async -> Handover.Ending {
+    await withCheckedContinuation { continuation in
+      stopped = continuation
+      handle(.stop)
+    }
+  }
+
+  /// Hands an event to the worker, from any thread.
+  nonisolated func submit(_ event: Worker.Event) {
+    eventLoop.execute { self.assumeIsolated { $0.handle(event) } }
+  }
+
+  /// Hands messages to the worker, from any thread.
+  nonisolated func submit(_ messages: [IncomingMessage], number: UInt64, credit: Int) {
+    eventLoop.execute {
+      self.assumeIsolated { $0.handle(.messages($0.announced(messages, number), number: number, credit: credit)) }
+    }
+  }
+
+  /// The partitions of an assignment are asked back; `released` is called when they are given up.
+  nonisolated func revoke(number: UInt64, released: @escaping @Sendable () -> Void) {
+    eventLoop.execute {
+      self.assumeIsolated { shell in
+        shell.releases[number] = released
+        shell.handle(.revoked(number: number))
+      }
+    }
+  }
+
+  private func handle(_ event: Worker.Event) {
+    var effects: [Worker.Effect] = []
+    swap(&effects, &self.effects)
+    let now = self.now
+    worker.handle(event, at: now, into: &effects)
+    for effect in effects { perform(effect, at: now) }
+    effects.removeAll(keepingCapacity: true)
+    swap(&effects, &self.effects)
+  }
+
+  private func perform(_ effect: Worker.Effect, at now: Timestamp) {
+    switch effect {
+    case .send(let call): send(call, at: now)
+    case .report(let report): for observer in surroundings.observers { observer.hear(report, at: now) }
+    case .changed(let changes): report(changes)
+    case .turnSoon: turnSoon()
+    case .wake(let time): wake(at: time, now)
+    case .acknowledge(let credit): surroundings.requests.acknowledge(credit)
+    case .commit(let batch, let number): commit(batch, number)
+    case .notify(let notices): surroundings.notifier?.publish(notices)
+    case .restore(let assignment, let offset, let notBefore): restore(assignment, from: offset, after: notBefore - now)
+    case .resume(let partitions, let number): surroundings.requests.resume(partitions, number: number)
+    case .confirm(let positions, let number): confirm(positions, number)
+    case .released(let number): releases.removeValue(forKey: number)?()
+    case .stopped(let ending):
+      stopped?.resume(returning: ending)
+      stopped = nil
+    case .fail(let error): onFailure(error)
+    }
+  }
+
+  /// Lets the observers see each message that will be received before the worker does: a span that one of them begins
+  /// is carried on by the request. For a message that is dropped nobody would end it.
+  private func announced(_ messages: [IncomingMessage], _ number: UInt64) -> [IncomingMessage] {
+    let now = self.now
+    return messages.map { message in
+      guard worker.receives(message.raw.partition, number: number) else { return message }
+      switch message {
+      case .request(var request, let raw):
+        for observer in surroundings.observers { observer.arrived(&request, at: now) }
+        return .request(request, raw: raw)
+      case .unreadable(var unreadable, let raw):
+        for observer in surroundings.observers { observer.arrived(&unreadable, at: now) }
+        return .unreadable(unreadable, raw: raw)
+      }
+    }
+  }
+
+  private func send(_ call: Call, at sentAt: Timestamp) {
+    guard let account = directory[call.account] else {
+      preconditionFailure("The engine sends calls only for accounts that are configured.")
+    }
+    let answer = surroundings.client.cancel(
+      CancelCall(orderID: call.orderID, account: account, requestID: call.requestID))
+    answer.hop(to: eventLoop).whenSuccess { answer in
+      self.assumeIsolated { $0.handle(.answered(call, answer, sentAt: sentAt)) }
+    }
+  }
+
+  /// Plans a turn for when the event loop has handed out what else has come: answers that come together cost one turn,
+  /// and the calls that follow them leave together.
+  private func turnSoon() {
+    guard !isTurnPlanned else { return }
+    isTurnPlanned = true
+    eventLoop.execute {
+      self.assumeIsolated { shell in
+        shell.isTurnPlanned = false
+        shell.handle(.timer)
+      }
+    }
+  }
+
+  private func wake(at time: Timestamp, _ now: Timestamp) {
+    wakeUp?.cancel()
+    // The event loop counts from its own reading of the clock; a fifth of a millisecond late is never early.
+    let delay = max(time - now, .zero) + .microseconds(200)
+    wakeUp = eventLoop.scheduleTask(in: .microseconds(delay.microseconds)) {
+      self.assumeIsolated { $0.handle(.timer) }
+    }
+  }
+
+  private func commit(_ batch: CommitBatch, _ number: UInt64) {
+    let publisher = surroundings.publisher
+    Task {
+      do {
+        try await publisher.publish(batch, number: number)
+        handle(.committed)
+      } catch {
+        handle(.commitFailed(CommitFailure(error), error))
+      }
+    }
+  }
+
+  private func restore(_ assignment: Assignment, from offset: Int64, after delay: Duration) {
+    let ledger = surroundings.ledger
+    Task {
+      if delay > .zero { try? await Task.sleep(for: delay) }
+      guard worker.isCurrent(assignment.number) else { return }
+      do {
+        try await ledger.read(assignment.partition, from: offset) { records in
+          // The reader's thread waits until its records are in, so that nothing piles up.
+          try self.eventLoop.submit {
+            try self.assumeIsolated { shell in
+              guard shell.worker.isCurrent(assignment.number) else { throw CancellationError() }
+              shell.handle(.ledgerRecords(records, assignment))
+            }
+          }.wait()
+        }
+        handle(.ledgerRead(assignment))
+      } catch is CancellationError {
+        surroundings.logger.info(
+          "restore abandoned: the partition was given up meanwhile", metadata: ["partition": "\(assignment.partition)"])
+      } catch let error as KafkaError {
+        surroundings.logger.warning(
+          "a ledger partition can't be read now; it is read again",
+          metadata: ["partition": "\(assignment.partition)", "error": "\(error)"])
+        handle(.ledgerFailed(assignment, error))
+      } catch {
+        handle(.failed(error))
+      }
+    }
+  }
+
+  private func confirm(_ positions: [Int32: Int64], _ number: UInt64) {
+    let (publisher, ledger) = (surroundings.publisher, surroundings.ledger)
+    Task {
+      do {
+        let ends = try await withTimeout(confirmationTimeout) {
+          let ends = try await ledger.ends(of: positions.keys.sorted())
+          try await publisher.confirm(positions: positions, number: number)
+          return ends
+        }
+        handle(.confirmed(ends, number: number))
+      } catch {
+        surroundings.logger.info("partitions are given up for good", metadata: ["reason": "\(error)"])
+        handle(.confirmed(nil, number: number))
+      }
+    }
+  }
+}
+
+/// Runs `body`, and stops waiting for it when `timeout` has passed: what it does then goes on by itself.
+private func withTimeout<Value: Sendable>(
+  _ timeout: Duration, _ body: @escaping @Sendable () async throws -> Value
+) async throws -> Value {
+  let (outcomes, outcome) = AsyncStream.makeStream(of: Result<Value, any Error>.self)
+  let work = Task {
+    do { outcome.yield(.success(try await body())) } catch { outcome.yield(.failure(error)) }
+  }
+  let timer = Task {
+    try await Task.sleep(for: timeout)
+    outcome.yield(.failure(ConfirmationTimedOut(timeout: timeout)))
+  }
+  defer {
+    work.cancel()
+    timer.cancel()
+  }
+  guard let first = await outcomes.first(where: { _ in true }) else { throw CancellationError() }
+  return try first.get()
+}
+
+/// The group did not confirm the positions of partitions that are given up in time.
+struct ConfirmationTimedOut: Error, CustomStringConvertible {
+  var timeout: Duration
+
+  var description: String { "the group did not confirm their positions within \(timeout)" }
+}
