@@ -172,6 +172,19 @@ let package = Package(
       ]
     ),
     .executableTarget(name: "cancel-contract-bench", dependencies: ["CancelContract"]),
+    .target(
+      name: "Simulation",
+      dependencies: [
+        "CancelContract", "CancelCore", "CancelService", "Kafka",
+        .product(name: "HeapModule", package: "swift-collections"),
+      ],
+      path: "Tests/Simulation"
+    ),
+    .executableTarget(
+      name: "cancel-worker-simulation",
+      dependencies: ["Simulation", .product(name: "ArgumentParser", package: "swift-argument-parser")],
+      path: "Tests/SimulationRunner"
+    ),
     .testTarget(name: "KafkaTests", dependencies: ["Kafka", .product(name: "Logging", package: "swift-log")]),
     .testTarget(
       name: "CancelContractTests",

@@ -1,0 +1,91 @@
+import CancelContract
+import CancelCore
+
+/// What the outside world knows, by simpler means than the worker's: what was asked, what the API did, what was published.
+struct Oracle {
+  private struct Asked {
+    var order: Int64?
+    var producedAt: Timestamp
+    var results = 0
+  }
+
+  private struct Place: Hashable, Comparable {
+    var partition: Int32
+    var offset: Int64
+
+    static func < (left: Place, right: Place) -> Bool {
+      (left.partition, left.offset) < (right.partition, right.offset)
+    }
+  }
+
+  private let isExactlyOnce: Bool
+  private let acceptedWindow: Duration
+  private var asked: [Place: Asked] = [:]
+  /// Orders whose acceptance is published, and since when.
+  private var accepted: [Int64: Timestamp] = [:]
+  private(set) var violations: [String] = []
+  private(set) var answered = 0
+
+  init(isExactlyOnce: Bool, acceptedWindow: Duration) {
+    self.isExactlyOnce = isExactlyOnce
+    self.acceptedWindow = max(acceptedWindow, .seconds(200))
+  }
+
+  mutating func violation(_ text: String) { violations.append(text) }
+
+  mutating func produced(_ partition: Int32, _ offset: Int64, order: Int64?, at time: Timestamp) {
+    asked[Place(partition: partition, offset: offset)] = Asked(order: order, producedAt: time)
+  }
+
+  /// A call leaves a worker.
+  mutating func called(_ order: Int64, at now: Timestamp) {
+    if let since = accepted[order], since + acceptedWindow > now {
+      violation("order \(order) is called again, though its acceptance is published and remembered")
+    }
+  }
+
+  /// A result is there for a `read_committed` reader.
+  mutating func published(_ result: CancelResult, _ api: APIModel, at now: Timestamp) {
+    let place = Place(partition: result.source.partition, offset: result.source.offset)
+    guard let request = asked[place] else { return violation("a result for \(result.source), which nobody asked for") }
+    asked[place]?.results += 1
+    if request.results == 0 { answered += 1 }
+    if request.results > 0, isExactlyOnce { violation("\(result.source) has \(request.results + 1) results") }
+    if result.outcome == .accepted, let order = request.order {
+      if api.cancelledAt[order] == nil { violation("order \(order) is said to be accepted, and the API never saw it") }
+    }
+    if (result.outcome == .accepted) != (result.problem == nil) {
+      violation("\(result.source) has an acceptance and a problem, or neither")
+    }
+    if result.outcome == .expired, let order = request.order,
+      let cancelled = api.cancelledAt[order]?.first(where: { $0 >= request.producedAt }), cancelled <= now
+    {
+      violation("\(result.source) says that order \(order) was not cancelled, and the API cancelled it")
+    }
+    if request.order == nil, result.outcome != .invalid {
+      violation("\(result.source) is no request, and was not invalid")
+    }
+  }
+
+  /// The outcomes of these results are in the ledger.
+  mutating func remembered(_ results: [CancelResult], at now: Timestamp) {
+    for result in results where result.outcome == .accepted {
+      if let order = result.orderID?.value, accepted[order] == nil { accepted[order] = now }
+    }
+  }
+
+  var requests: Int { asked.count }
+
+  var isAnswered: Bool { answered == asked.count }
+
+  var unanswered: [String] {
+    asked.filter { $0.value.results == 0 }.keys.sorted().map { "\($0.partition)/\($0.offset)" }
+  }
+
+  mutating func verifyEnd() {
+    guard isExactlyOnce else { return }
+    for (place, request) in asked where request.results > 1 {
+      violation("\(place.partition)/\(place.offset) has \(request.results) results at the end")
+    }
+  }
+}

@@ -1,0 +1,573 @@
+import CancelContract
+import CancelCore
+import CancelService
+import FoundationEssentials
+import Kafka
+
+/// One worker's process: the real `Worker`, and a shell that performs its effects in the history's time.
+///
+/// The order of the steps is that of the real shell, publisher and consumer.
+final class SimulatedWorker {
+  let index: Int
+  unowned let world: World
+  /// Tells what was planned for this process from what was for an earlier one.
+  private var life = 0
+  private var worker: Worker?
+  private var pausedUntil: Timestamp?
+  private var heldBack: [() -> Void] = []
+  private var lastSeen: Timestamp
+  private var epoch = 0
+  private var ids: SplitMix64
+
+  // The consumer.
+  /// The present assignment; `nil` between two.
+  private var present: UInt64?
+  private var assignments: UInt64 = 0
+  private var generation = 0
+  private var next: [Int32: Int64] = [:]
+  private var resumed: Set<Int32> = []
+  private var outstanding = 0
+  private var fetchIsPlanned = false
+  private var lastHandover = Timestamp.distantPast
+  /// The assignment whose release the poll thread waits for.
+  private var awaitedRelease: UInt64?
+  private var mustJoinAgain = false
+
+  private var wakeNumber = 0
+  private var turnIsPlanned = false
+
+  init(index: Int, world: World) {
+    self.index = index
+    self.world = world
+    lastSeen = world.now
+    ids = SplitMix64(seed: world.plan.seed &+ UInt64(index) &* 7919)
+  }
+
+  private var isAlive: Bool { worker != nil }
+
+  // MARK: The process
+
+  func start() {
+    guard !isAlive else { return }
+    life += 1
+    lastSeen = world.now
+    (present, assignments, next, resumed, outstanding, awaitedRelease) = (nil, 0, [:], [], 0, nil)
+    (fetchIsPlanned, turnIsPlanned, mustJoinAgain, pausedUntil, heldBack) = (false, false, false, nil, [])
+    if world.isExactlyOnce { epoch = world.kafka.initTransactions("worker-\(index)") }
+    world.writeMarkersSoon()
+    var settings = Worker.Settings()
+    settings.policy = world.policy
+    settings.defaultAccount = "a0"
+    settings.maxPending = 60
+    settings.drainTimeout = .seconds(2)
+    settings.commits.largestBatch = 40
+    if world.plan.mutant == .neverHalvesABatch { settings.commits.slowCommit = .seconds(1_000_000) }
+    let requestIDs = SeededBytes(seed: ids.next())
+    worker = Worker(
+      settings, accounts: world.accounts, seed: ids.next(), requestID: { requestIDs.next() }, at: world.now)
+    world.note("worker \(index) starts")
+    world.group.join(self, isRestart: true, in: world)
+  }
+
+  func crash() {
+    guard isAlive else { return }
+    world.counts.crashes += 1
+    world.note("worker \(index) is killed")
+    end()
+    restartLater()
+  }
+
+  func end() {
+    worker = nil
+    life += 1
+    heldBack = []
+  }
+
+  private func restartLater() {
+    world.after(world.chance(30) ? world.milliseconds(3000...9000) : world.milliseconds(50...900)) { [unowned self] in
+      self.start()
+    }
+  }
+
+  /// As by SIGSTOP.
+  func pause(for duration: Duration) {
+    guard isAlive, pausedUntil == nil else { return }
+    world.counts.pauses += 1
+    world.note("worker \(index) is paused for \(duration)")
+    lastSeen = world.now
+    pausedUntil = world.now + duration
+    let life = self.life
+    world.after(duration) { [unowned self] in if self.life == life { self.wakeUp() } }
+  }
+
+  func wakeUp() {
+    guard isAlive, pausedUntil != nil else { return }
+    pausedUntil = nil
+    world.note("worker \(index) goes on")
+    let held = heldBack
+    heldBack = []
+    if !world.group.isMember(index), let present {
+      // Its heartbeat tells it.
+      endAssignment()
+      handle(.lost(number: present))
+      world.group.join(self, isRestart: false, in: world)
+    }
+    for action in held where isAlive { action() }
+  }
+
+  func stopGracefully() {
+    guard isAlive, pausedUntil == nil else { return }
+    world.note("worker \(index) is told to stop")
+    handle(.stop)
+  }
+
+  func silence(at now: Timestamp) -> Duration {
+    guard isAlive, pausedUntil == nil else { return now - lastSeen }
+    lastSeen = now
+    return .zero
+  }
+
+  /// Runs `action` in this process after a delay; not where the process has ended by then, and later where it is paused.
+  private func later(_ delay: Duration, _ action: @escaping () -> Void) {
+    let life = self.life
+    world.after(delay) { [unowned self] in
+      guard self.life == life else { return }
+      if self.pausedUntil != nil { self.heldBack.append(action) } else { action() }
+    }
+  }
+
+  // MARK: The consumer
+
+  /// The group rebalances: this member is to give its partitions up and join again.
+  func hearOfRebalance() {
+    guard isAlive else { return }
+    later(world.milliseconds(0...250)) { [unowned self] in
+      guard self.awaitedRelease == nil else { return }
+      guard let present = self.present else { return self.joinAgain() }
+      self.awaitedRelease = present
+      self.handle(.revoked(number: present))
+      // The poll thread waits no longer than this, which may be too short.
+      self.later(self.world.chance(30) ? self.world.milliseconds(200...1500) : .seconds(7)) { [unowned self] in
+        guard self.awaitedRelease == present else { return }
+        self.world.counts.overruns += 1
+        self.world.note("worker \(self.index): giving assignment \(present) up overran")
+        self.finishRevocation()
+      }
+    }
+  }
+
+  private func finishRevocation() {
+    awaitedRelease = nil
+    endAssignment()
+    joinAgain()
+  }
+
+  private func endAssignment() {
+    present = nil
+    resumed = []
+    if world.plan.mutant != .deliversMessagesOfAnEndedAssignment { next = [:] }
+  }
+
+  private func joinAgain() {
+    later(world.milliseconds(0...40)) { [unowned self] in
+      self.world.group.join(self, isRestart: false, in: self.world)
+    }
+  }
+
+  /// This member's session ended.
+  func wasRemoved() {
+    guard isAlive, pausedUntil == nil else { return }
+    later(world.milliseconds(0...300)) { [unowned self] in
+      guard !self.world.group.isMember(self.index) else { return }
+      if let present = self.present {
+        self.awaitedRelease = nil
+        self.endAssignment()
+        self.handle(.lost(number: present))
+      }
+      self.joinAgain()
+    }
+  }
+
+  /// The group gives these partitions to this member.
+  func receive(_ partitions: [Int32], generation: Int) {
+    guard isAlive else { return }
+    later(world.milliseconds(0...60)) { [unowned self] in
+      guard self.world.group.accepts(self.index, generation: generation) else { return }
+      self.fetchOffsets(partitions, generation)
+    }
+  }
+
+  /// Offsets that a transaction may still change are waited for.
+  private func fetchOffsets(_ partitions: [Int32], _ generation: Int) {
+    guard world.group.accepts(index, generation: generation) else { return }
+    guard !partitions.contains(where: world.kafka.isUnstable) else {
+      return later(.milliseconds(20)) { [unowned self] in self.fetchOffsets(partitions, generation) }
+    }
+    if let present {
+      endAssignment()
+      handle(.lost(number: present))
+    }
+    assignments += 1
+    present = assignments
+    self.generation = generation
+    var starts: [Int32: Worker.Start] = [:]
+    for partition in partitions {
+      let committed = world.kafka.committed[partition]
+      next[partition] = committed ?? 0
+      let logEnd = world.plan.mutant == .deniesEarlierCalls ? 0 : world.kafka.logEnd(partition)
+      starts[partition] = Worker.Start(position: committed, logEnd: logEnd)
+    }
+    world.note(
+      "worker \(index): assignment \(assignments) of \(partitions) from \(starts.mapValues { $0.position ?? -1 })")
+    handle(.assigned(starts, number: assignments))
+  }
+
+  func fetchSoon() {
+    guard isAlive, !fetchIsPlanned else { return }
+    fetchIsPlanned = true
+    later(world.milliseconds(0...15)) { [unowned self] in
+      self.fetchIsPlanned = false
+      self.fetch()
+    }
+  }
+
+  private func fetch() {
+    guard let number = present, awaitedRelease == nil else { return }
+    var messages: [IncomingMessage] = []
+    let decoder = RequestDecoder(echoedHeaderNames: [], maximumBytes: 10_000)
+    for partition in resumed.sorted() {
+      let available = world.kafka.requests[partition] ?? []
+      var room = Int.random(in: 1...12, using: &world.random)
+      while room > 0, outstanding < 50, let offset = next[partition], offset < available.count {
+        let request = available[Int(offset)]
+        let message = KafkaMessage(
+          topic: "requests", partition: partition, offset: offset,
+          timestampMilliseconds: request.producedAt.map { $0.microseconds / 1000 }, value: request.value)
+        messages.append(IncomingMessage(message, decoder: decoder, receivedAt: world.now))
+        next[partition] = offset + 1
+        outstanding += 1
+        room -= 1
+      }
+    }
+    guard !messages.isEmpty else { return }
+    fetchSoon()
+    // Handed over to the worker's event loop, which keeps the order.
+    lastHandover = max(lastHandover, world.now + world.milliseconds(0...2))
+    later(lastHandover - world.now) { [unowned self] in
+      let named = self.world.plan.mutant == .deliversMessagesOfAnEndedAssignment ? self.present ?? number : number
+      self.handle(.messages(messages, number: named, credit: messages.count))
+    }
+  }
+
+  // MARK: Effects
+
+  private func handle(_ event: Worker.Event) {
+    guard worker != nil else { return }
+    var effects: [Worker.Effect] = []
+    worker?.handle(event, at: world.now, into: &effects)
+    for effect in effects where isAlive { perform(effect) }
+  }
+
+  private func perform(_ effect: Worker.Effect) {
+    switch effect {
+    case .restore(let assignment, let offset, let notBefore):
+      later(max(notBefore - world.now, .zero) + world.milliseconds(1...50)) { [unowned self] in
+        self.restore(assignment, from: offset)
+      }
+    case .resume(let partitions, let number):
+      guard number == present else { return }
+      resumed.formUnion(partitions)
+      fetchSoon()
+    case .acknowledge(let credit):
+      outstanding -= credit
+      fetchSoon()
+    case .send(let call): send(call)
+    case .commit(let batch, let number): CommitRun(batch, number: number, of: self).begin()
+    case .confirm(let positions, let number): confirm(positions, number)
+    case .released(let number): if awaitedRelease == number { finishRevocation() }
+    case .notify, .report, .changed: break
+    case .wake(let time):
+      wakeNumber += 1
+      let wake = wakeNumber
+      later(time - world.now) { [unowned self] in if self.wakeNumber == wake { self.handle(.timer) } }
+    case .turnSoon:
+      guard !turnIsPlanned else { return }
+      turnIsPlanned = true
+      later(.zero) { [unowned self] in
+        self.turnIsPlanned = false
+        self.handle(.timer)
+      }
+    case .stopped:
+      world.note("worker \(index) has stopped")
+      end()
+      restartLater()
+    case .fail(let error):
+      world.note("worker \(index) ends: \(error)")
+      end()
+      restartLater()
+    }
+  }
+
+  private func send(_ call: Call) {
+    world.counts.calls += 1
+    world.note("worker \(index) calls for order \(call.orderID)")
+    world.oracle.called(call.orderID.value, at: world.now)
+    guard let key = world.accounts[call.account] else { return }
+    let sentAt = world.now
+    let life = self.life
+    // The call is on its way whatever becomes of the process.
+    world.after(world.milliseconds(0...30)) { [unowned self] in
+      let reply = self.world.api.call(call.orderID.value, key: key.index, at: self.world.now, using: &self.world.random)
+      guard self.life == life else { return }
+      switch reply {
+      case .answer(let answer):
+        self.later(self.world.milliseconds(0...60)) { [unowned self] in self.answered(call, answer, sentAt) }
+      case .unreachable:
+        self.later(self.world.milliseconds(0...20)) { [unowned self] in
+          self.answered(call, APIModel.problem(.transient, nil), sentAt)
+        }
+      case .silence:
+        self.later(sentAt + self.world.policy.callTimeout - self.world.now) { [unowned self] in
+          self.answered(call, APIModel.problem(.ambiguous, nil), sentAt)
+        }
+      }
+    }
+  }
+
+  private func answered(_ call: Call, _ answer: CancelAnswer, _ sentAt: Timestamp) {
+    handle(.answered(call, answer, sentAt: sentAt))
+  }
+
+  // MARK: Restore
+
+  private func restore(_ assignment: Assignment, from offset: Int64) {
+    guard worker?.isCurrent(assignment.number) == true else { return }
+    world.counts.restores += 1
+    let log = KafkaModel.Log(topic: .ledger, partition: assignment.partition)
+    let end =
+      world.plan.mutant == .restoresToTheStableOffset ? world.kafka.stableOffset(of: log) : world.kafka.end(of: log)
+    read(log, assignment, from: offset, to: end)
+  }
+
+  private func read(_ log: KafkaModel.Log, _ assignment: Assignment, from offset: Int64, to end: Int64) {
+    guard worker?.isCurrent(assignment.number) == true else { return }
+    if world.fault(30) {
+      let error = KafkaError(code: .timedOut, message: "simulated", operation: "read", isRetriable: true)
+      return later(world.milliseconds(100...2000)) { [unowned self] in self.handle(.ledgerFailed(assignment, error)) }
+    }
+    guard world.kafka.stableOffset(of: log) >= end else {
+      return later(.milliseconds(15)) { [unowned self] in self.read(log, assignment, from: offset, to: end) }
+    }
+    let records = world.kafka.committedRecords(of: log, from: offset, to: end)
+    let chunk = records.prefix(Int.random(in: 1...40, using: &world.random))
+    guard let last = chunk.last else { return handle(.ledgerRead(assignment)) }
+    handle(
+      .ledgerRecords(
+        chunk.map {
+          KafkaMessage(
+            topic: "ledger", partition: assignment.partition, offset: $0.offset, key: $0.key, value: $0.value)
+        }, assignment))
+    later(world.milliseconds(0...5)) { [unowned self] in
+      self.read(log, assignment, from: last.offset + 1, to: end)
+    }
+  }
+
+  /// The ends of the ledgers are asked for, then the positions are committed once more.
+  private func confirm(_ positions: [Int32: Int64], _ number: UInt64) {
+    later(world.milliseconds(0...30)) { [unowned self] in
+      var ends: [Int32: Int64] = [:]
+      for partition in positions.keys {
+        ends[partition] = self.world.kafka.end(of: KafkaModel.Log(topic: .ledger, partition: partition))
+      }
+      let stalls = self.world.fault(60)
+      self.later(stalls ? .seconds(4) : self.world.milliseconds(0...40)) { [unowned self] in
+        guard self.present == number, self.world.group.accepts(self.index, generation: self.generation) else {
+          return self.handle(.confirmed(nil, number: number))
+        }
+        self.world.kafka.commit(positions)
+        self.handle(.confirmed(ends, number: number))
+      }
+    }
+  }
+}
+
+extension SimulatedWorker {
+  /// One batch on its way, in the steps of the real publishers.
+  fileprivate final class CommitRun {
+    private let batch: CommitBatch
+    private let number: UInt64
+    private let owner: SimulatedWorker
+    private var world: World { owner.world }
+    private var transaction: Int?
+    private var positions: [Int32: Int64]
+
+    init(_ batch: CommitBatch, number: UInt64, of owner: SimulatedWorker) {
+      (self.batch, self.number, self.owner) = (batch, number, owner)
+      positions = batch.positions
+      if owner.world.plan.mutant == .movesThePositionPastWhatIsLeft {
+        for partition in positions.keys { positions[partition] = owner.next[partition] ?? positions[partition] }
+      }
+    }
+
+    func begin() {
+      world.counts.commits += 1
+      owner.later(delay()) { self.world.isExactlyOnce ? self.takeMembership() : self.flushAnswers() }
+    }
+
+    private func delay() -> Duration {
+      world.fault(25) ? world.milliseconds(200...6000) : world.milliseconds(0...4)
+    }
+
+    private func fail(_ failure: CommitFailure) {
+      if let transaction { _ = world.kafka.decide(transaction, commit: false) }
+      world.writeMarkersSoon()
+      world.counts.aborts += 1
+      owner.handle(.commitFailed(failure, SimulatedFault()))
+    }
+
+    // MARK: In a transaction
+
+    private func takeMembership() {
+      let isChecked = world.plan.mutant != .takesAnyMembership
+      guard !isChecked || owner.present == number else { return fail(.passing) }
+      let generation = owner.generation
+      let producer = "worker-\(owner.index)"
+      guard !world.kafka.isFenced(producer, owner.epoch) else { return fail(.fatal) }
+      transaction = world.kafka.begin(producer, owner.epoch, at: world.now)
+      owner.later(delay()) { self.sendOffsets(generation) }
+    }
+
+    private func sendOffsets(_ generation: Int) {
+      guard let transaction else { return }
+      // The producer's transaction before is still being completed: the coordinator says so, and it is asked again.
+      guard !world.kafka.isCompleting("worker-\(owner.index)") else {
+        return owner.later(.milliseconds(2)) { self.sendOffsets(generation) }
+      }
+      guard world.kafka.transactions[transaction].decision == .open else { return fail(.fatal) }
+      let isChecked = world.plan.mutant != .takesAnyMembership
+      guard world.group.accepts(owner.index, generation: isChecked ? generation : world.group.generation) else {
+        return fail(.passing)
+      }
+      world.kafka.addOffsets(positions, to: transaction)
+      world.note("worker \(owner.index): transaction \(transaction) under \(number) holds the positions \(positions)")
+      owner.later(delay()) {
+        let ignores = self.world.plan.mutant == .ignoresARejoinAfterTheOffsets || !isChecked
+        guard ignores || self.owner.present == self.number else { return self.fail(.passing) }
+        self.produce()
+      }
+    }
+
+    private func produce() {
+      guard let transaction else { return }
+      for result in batch.results { append(result, in: transaction) }
+      for entry in batch.ledger {
+        world.kafka.append(
+          entry.key, entry.value, to: .init(topic: .ledger, partition: entry.partition), in: transaction)
+      }
+      let duration = world.timePerRecord * (batch.results.count + batch.ledger.count)
+      if duration > .seconds(7) { return owner.later(.seconds(7)) { self.fail(.timedOut) } }
+      if world.fault(30) { return owner.later(duration) { self.fail(.passing) } }
+      owner.later(duration + delay()) { self.decide() }
+    }
+
+    private func decide() {
+      guard let transaction else { return }
+      guard world.kafka.decide(transaction, commit: true) else {
+        self.transaction = nil
+        return fail(.fatal)
+      }
+      world.note(
+        "worker \(owner.index): transaction \(transaction) is committed: "
+          + batch.results.map { "\($0.source.partition)/\($0.source.offset) \($0.outcome)" }.joined(separator: ", ")
+          + "; ledger " + batch.ledger.map { String(decoding: $0.key, as: UTF8.self) }.joined(separator: ", "))
+      for result in batch.results { publish(result) }
+      world.oracle.remembered(batch.results, at: world.now)
+      world.writeMarkersSoon()
+      self.transaction = nil
+      owner.later(delay()) { self.owner.handle(.committed) }
+    }
+
+    // MARK: Without a transaction
+
+    private func flushAnswers() {
+      switch world.plan.mutant {
+      case .flushesResultsAndLedgerTogether: return flushTogether()
+      case .commitsThePositionFirst: commitPosition()
+      default: break
+      }
+      var arrived = batch.results.count
+      let isTorn = world.fault(40)
+      if isTorn { arrived = Int.random(in: 0...arrived, using: &world.random) }
+      for result in batch.results.prefix(arrived) {
+        append(result, in: nil)
+        publish(result)
+      }
+      if isTorn { return owner.later(delay()) { self.fail(.passing) } }
+      owner.later(delay()) { self.flushLedger() }
+    }
+
+    private func flushLedger() {
+      let isChecked = world.plan.mutant != .writesTheLedgerOfAnEndedAssignment
+      guard !isChecked || owner.present == number else { return fail(.passing) }
+      var arrived = batch.ledger.count
+      let isTorn = world.fault(40)
+      if isTorn { arrived = Int.random(in: 0...arrived, using: &world.random) }
+      writeLedger(arrived)
+      if isTorn { return owner.later(delay()) { self.fail(.passing) } }
+      world.oracle.remembered(batch.results, at: world.now)
+      owner.later(delay()) {
+        if self.world.plan.mutant != .commitsThePositionFirst { self.commitPosition() }
+        self.owner.handle(.committed)
+      }
+    }
+
+    private func flushTogether() {
+      writeLedger(batch.ledger.count)
+      owner.later(delay()) {
+        if self.world.fault(40) { return self.fail(.passing) }
+        for result in self.batch.results {
+          self.append(result, in: nil)
+          self.publish(result)
+        }
+        self.commitPosition()
+        self.owner.handle(.committed)
+      }
+    }
+
+    private func writeLedger(_ count: Int) {
+      for entry in batch.ledger.prefix(count) {
+        world.kafka.append(entry.key, entry.value, to: .init(topic: .ledger, partition: entry.partition), in: nil)
+      }
+    }
+
+    /// A position that is not taken goes with the next batch.
+    private func commitPosition() {
+      guard owner.present == number, world.group.accepts(owner.index, generation: owner.generation) else { return }
+      world.kafka.commit(positions)
+    }
+
+    // MARK: Results
+
+    private func append(_ result: CancelResult, in transaction: Int?) {
+      let record = Self.encoder.encode(result)
+      world.kafka.append(record.key ?? [], record.value, to: .init(topic: .results, partition: 0), in: transaction)
+    }
+
+    private func publish(_ result: CancelResult) {
+      world.counts.results += 1
+      let record = Self.encoder.encode(result)
+      do {
+        let event = try ResultDecoder().decode(value: record.value, key: record.key, headers: record.headers)
+        world.oracle.published(event.result, world.api, at: world.now)
+      } catch {
+        world.oracle.violation("a result can't be read: \(error)")
+      }
+    }
+
+    private static let encoder = ResultEncoder(
+      worker: WorkerIdentity(instance: "simulated", version: "0"), eventSource: "/simulation")
+  }
+}
+
+/// A fault that the history put in.
+struct SimulatedFault: Error {}

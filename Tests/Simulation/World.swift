@@ -1,0 +1,230 @@
+import CancelContract
+import CancelCore
+import CancelService
+import FoundationEssentials
+import Kafka
+
+/// One history: workers, a Kafka, a consumer group, the API and the time that passes for them, all from one seed.
+///
+/// The workers are the real ones (`Worker`, with its engine, its ledger and its codecs); everything around them is a
+/// model. One thread runs it all, and nothing waits: the time jumps from one planned event to the next.
+final class World {
+  /// What a history is made of.
+  struct Plan {
+    var seed: UInt64
+    var mutant: Mutant?
+    var isTraced = false
+  }
+
+  let plan: Plan
+  var random: SplitMix64
+  private(set) var now = Timestamp(microseconds: 1_700_000_000_000_000)
+  private var agenda = Agenda()
+  private(set) var events = 0
+  var trace: [String] = []
+
+  let isExactlyOnce: Bool
+  let partitions: Int32
+  /// The user key of each account; an account's requests are all in one partition, so a key's calls are one worker's.
+  let accounts: [AccountName: QuotaKey]
+  let policy: CancelPolicy
+  var kafka: KafkaModel
+  var api: APIModel
+  var group = GroupModel()
+  var workers: [SimulatedWorker] = []
+  var oracle: Oracle
+  var counts = Counts()
+  /// From then on nothing goes wrong any more.
+  private(set) var isCalm = false
+  /// How long a broker takes for each record of a batch.
+  var timePerRecord = Duration.microseconds(100)
+  private var actionsLeft: Int
+
+  /// Whether this history has any faults at all: in one without, nothing excuses a 429.
+  let isDisturbed: Bool
+  /// Whether the API refuses credentials in it.
+  let refusesCredentials: Bool
+
+  init(_ plan: Plan) {
+    self.plan = plan
+    random = SplitMix64(seed: plan.seed)
+    isExactlyOnce = Int.random(in: 0..<3, using: &random) > 0
+    isDisturbed = Int.random(in: 0..<6, using: &random) > 0
+    refusesCredentials = isDisturbed && Int.random(in: 0..<4, using: &random) == 0
+    partitions = Int32.random(in: 1...3, using: &random)
+    kafka = KafkaModel(partitions: partitions)
+    var policy = CancelPolicy()
+    policy.quotaCalls = [4, 6, 10].randomElement(using: &random) ?? 6
+    policy.quotaWindow = .seconds(2)
+    policy.reservedForKillSwitch = Int.random(in: 0...2, using: &random)
+    policy.acceptedWindow = plan.mutant == .remembersNothing ? .zero : .seconds(200)
+    policy.rejectedWindow = plan.mutant == .remembersNothing ? .zero : .milliseconds(500)
+    policy.routineDeadline = .seconds(Int.random(in: 8...25, using: &random))
+    policy.killSwitchDeadline = .seconds(40)
+    policy.maxInFlight = Int.random(in: 3...12, using: &random)
+    policy.callTimeout = .milliseconds(800)
+    policy.progressAfter = Bool.random(using: &random) ? .seconds(2) : nil
+    policy.breakerMode = Bool.random(using: &random) ? .failFast : .hold
+    api = APIModel(limit: policy.quotaCalls, window: policy.quotaWindow)
+    if plan.mutant == .sendsOneCallTooMany { policy.quotaCalls += 1 }
+    self.policy = policy
+    var accounts: [AccountName: QuotaKey] = [:]
+    for number in 0..<Int.random(in: 1...4, using: &random) {
+      accounts[AccountName("a\(number)")] = QuotaKey(index: number)
+    }
+    self.accounts = accounts
+    oracle = Oracle(isExactlyOnce: isExactlyOnce, acceptedWindow: policy.acceptedWindow)
+    actionsLeft = Int.random(in: 20...70, using: &random)
+    let count = Int.random(in: 1...3, using: &random)
+    workers = (0..<count).map { SimulatedWorker(index: $0, world: self) }
+    for worker in workers { worker.start() }
+    after(.zero) { [unowned self] in self.act() }
+    after(.seconds(1)) { [unowned self] in self.tick() }
+  }
+
+  // MARK: Time
+
+  func chance(_ percent: Int) -> Bool { Int.random(in: 0..<100, using: &random) < percent }
+
+  /// Whether a fault that comes `perMille` of a thousand times comes now.
+  func fault(_ perMille: Int) -> Bool { !isCalm && isDisturbed && Int.random(in: 0..<1000, using: &random) < perMille }
+
+  func milliseconds(_ range: ClosedRange<Int>) -> Duration {
+    .microseconds(Int64.random(in: Int64(range.lowerBound) * 1000...Int64(range.upperBound) * 1000, using: &random))
+  }
+
+  func after(_ delay: Duration, _ action: @escaping () -> Void) { agenda.plan(at: now + max(delay, .zero), action) }
+
+  func note(_ text: @autoclosure () -> String) {
+    if plan.isTraced { trace.append("\((now.microseconds - 1_700_000_000_000_000) / 1000) ms  \(text())") }
+  }
+
+  // MARK: The run
+
+  /// Runs the history to its end.
+  ///
+  /// - Returns: what went against a promise; empty where nothing did.
+  func run() -> [String] {
+    while actionsLeft > 0, step() {}
+    calmDown()
+    let end = now + .seconds(300)
+    while !oracle.isAnswered, now < end, oracle.violations.isEmpty, step() {}
+    if !oracle.isAnswered, oracle.violations.isEmpty {
+      oracle.violation("after all faults had ended, these stayed unanswered: \(oracle.unanswered.prefix(5))")
+    }
+    let settled = now + .seconds(5)
+    while now < settled, oracle.violations.isEmpty, step() {}
+    oracle.verifyEnd()
+    if !kafka.positionsMovedBack.isEmpty {
+      oracle.violation("a committed position moved back: \(kafka.positionsMovedBack)")
+    }
+    if !isDisturbed, api.throttled > 0 {
+      oracle.violation("the API answered 429 \(api.throttled) times without a fault")
+    }
+    counts.throttled += api.throttled
+    counts.fencings += kafka.fencings
+    for worker in workers { worker.end() }
+    return oracle.violations
+  }
+
+  private func step() -> Bool {
+    guard let (time, action) = agenda.next() else { return false }
+    now = max(now, time)
+    events += 1
+    action()
+    return true
+  }
+
+  private func calmDown() {
+    isCalm = true
+    api.faults = 0
+    api.isOut = false
+    api.refusedKeys = []
+    timePerRecord =
+      plan.mutant == .neverHalvesABatch && timePerRecord > .milliseconds(1) ? timePerRecord : .microseconds(100)
+    note("calm")
+    for worker in workers { worker.wakeUp() }
+  }
+
+  /// What happens by itself: sessions end, open transactions time out, markers are written.
+  private func tick() {
+    counts.aborts += kafka.expireTransactions(olderThan: .seconds(10), at: now)
+    writeMarkersSoon()
+    group.expireSessions(in: self)
+    after(.milliseconds(500)) { [unowned self] in self.tick() }
+  }
+
+  func writeMarkersSoon() {
+    for transaction in kafka.unmarked {
+      after(milliseconds(isCalm ? 0...5 : 0...60)) { [unowned self] in
+        if self.kafka.writeMarker(of: transaction) { self.writeMarkersSoon() }
+      }
+    }
+  }
+
+  // MARK: What happens to the workers
+
+  private func act() {
+    actionsLeft -= 1
+    switch Int.random(in: 0..<100, using: &random) {
+    case 0..<58: produce(Int.random(in: 1...8, using: &random))
+    case 58..<64: if isDisturbed { workers.randomElement(using: &random)?.crash() }
+    case 64..<69: if isDisturbed { group.rebalance(in: self, "asked for") }
+    case 69..<72:
+      if isDisturbed, isExactlyOnce { workers.randomElement(using: &random)?.pause(for: milliseconds(500...9000)) }
+    case 72..<74: if isDisturbed { workers.randomElement(using: &random)?.stopGracefully() }
+    case 74..<80: if isDisturbed { api.faults = [0, 0, 60, 250, 700].randomElement(using: &random) ?? 0 }
+    case 80..<83: if isDisturbed { api.isOut.toggle() }
+    case 83..<86:
+      if refusesCredentials, let key = accounts.values.map(\.index).sorted().randomElement(using: &random) {
+        if api.refusedKeys.remove(key) == nil { api.refusedKeys.insert(key) }
+      }
+    case 86..<89:
+      if isDisturbed {
+        for key in accounts.values.map(\.index).sorted() where chance(50) { api.foreignCall(key, at: now) }
+      }
+    case 89..<92:
+      let partition = Int32.random(in: 0..<partitions, using: &random)
+      kafka.compact(
+        partition, tombstonesFrom: chance(50) ? 0 : kafka.end(of: .init(topic: .ledger, partition: partition)) - 200)
+    case 92..<94: if isDisturbed { timePerRecord = chance(50) ? .milliseconds(400) : .microseconds(100) }
+    case 94..<96: produce(Int.random(in: 20...60, using: &random))
+    default: break
+    }
+    if actionsLeft > 0 { after(milliseconds(chance(10) ? 0...3000 : 0...200)) { [unowned self] in self.act() } }
+  }
+
+  private func produce(_ count: Int) {
+    for _ in 0..<count {
+      let names = accounts.keys.sorted { $0.description < $1.description }
+      guard let account = names.randomElement(using: &random) else { return }
+      let partition = Int32((accounts[account]?.index ?? 0)) % partitions
+      let order = Int64.random(in: 1...18, using: &random) + 100 * Int64(accounts[account]?.index ?? 0)
+      let isKillSwitch = chance(20)
+      var members = "\"orderId\":\(order),\"account\":\"\(account)\""
+      if isKillSwitch { members += ",\"priority\":\"killSwitch\"" }
+      let value = chance(4) ? "garbage" : "{\(members)}"
+      let producedAt = now - milliseconds(0...30)
+      let offset = kafka.logEnd(partition)
+      kafka.produce(KafkaModel.Request(value: Array(value.utf8), producedAt: producedAt), to: partition)
+      oracle.produced(partition, offset, order: value == "garbage" ? nil : order, at: producedAt)
+    }
+    for worker in workers { worker.fetchSoon() }
+  }
+
+  /// Whatever the history held.
+  struct Counts {
+    var results = 0
+    var calls = 0
+    var crashes = 0
+    var rebalances = 0
+    var overruns = 0
+    var pauses = 0
+    var aborts = 0
+    var fencings = 0
+    var throttled = 0
+    var restores = 0
+    var commits = 0
+    var clockSteps = 0
+  }
+}

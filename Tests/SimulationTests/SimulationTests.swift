@@ -1,0 +1,31 @@
+import Foundation
+import Simulation
+import Testing
+
+/// Whole workers on virtual time: thousands of histories of crashes, rebalances, aborts, slow brokers and a failing API.
+///
+/// `SIMULATIONS` sets how many, `SIMULATION_SEED` where they start; a failure names its seed, which
+/// `cancel-worker-simulation --replay SEED` runs again with a trace.
+@Suite struct SimulationTests {
+  private static let environment = ProcessInfo.processInfo.environment
+  private static let count = UInt64(environment["SIMULATIONS"] ?? "") ?? 150
+  private static let seed =
+    UInt64(environment["SIMULATION_SEED"] ?? "") ?? UInt64.random(in: 0...1 << 40)
+
+  @Test func noHistoryBreaksAPromise() async {
+    let (seed, count) = (SimulationTests.seed, SimulationTests.count)
+    let report = await Simulation.run(seeds: seed..<seed + count, threads: 2)
+    print("simulation: histories=\(report.histories) events=\(report.events) from SIMULATION_SEED=\(seed)")
+    for (seed, text) in report.violations { Issue.record("seed \(seed): \(text)") }
+    #expect(report.histories == Int(count))
+    #expect(report.counts["crashes", default: 0] > 0 && report.counts["rebalances", default: 0] > 0)
+  }
+
+  @Test func theSameSeedIsTheSameHistory() {
+    let seed = SimulationTests.seed
+    let first = Simulation.replay(seed: seed)
+    let second = Simulation.replay(seed: seed)
+    #expect(!first.trace.isEmpty)
+    #expect(first.trace == second.trace)
+  }
+}
