@@ -190,31 +190,3 @@ func committedOffsets(
   }
   return offsets
 }
-
-/// The first and the last stable offset of each partition, asked of their leaders; blocks.
-private func logBounds(
-  _ partitions: [KafkaTopicPartition], timeout: Duration, of client: OpaquePointer
-) throws(KafkaError) -> [KafkaTopicPartition: KafkaWatermarks] {
-  let lows = try offsets(partitions, at: Int64(RD_KAFKA_OFFSET_BEGINNING), timeout: timeout, of: client)
-  let highs = try offsets(partitions, at: Int64(RD_KAFKA_OFFSET_END), timeout: timeout, of: client)
-  var bounds: [KafkaTopicPartition: KafkaWatermarks] = [:]
-  for (partition, low) in lows { bounds[partition] = KafkaWatermarks(low: low, high: highs[partition] ?? low) }
-  return bounds
-}
-
-/// One request for each leader, while asking for a partition's watermarks takes two for each partition.
-private func offsets(
-  _ partitions: [KafkaTopicPartition], at place: Int64, timeout: Duration, of client: OpaquePointer
-) throws(KafkaError) -> [KafkaTopicPartition: Int64] {
-  guard !partitions.isEmpty else { return [:] }
-  let list = TopicPartitions(partitions)
-  for index in 0..<list.count { list.setOffset(place, at: index) }
-  let code = rd_kafka_offsets_for_times(client, list.pointer, timeout.librdkafkaMilliseconds)
-  guard code == RD_KAFKA_RESP_ERR_NO_ERROR else { throw KafkaError(code, operation: "offsets") }
-  if let failed = list.firstError { throw KafkaError(failed.code, operation: "offsets of \(failed.partition)") }
-  var offsets: [KafkaTopicPartition: Int64] = [:]
-  for index in 0..<list.count where list.offset(at: index) >= 0 {
-    offsets[list.partition(at: index)] = list.offset(at: index)
-  }
-  return offsets
-}

@@ -75,9 +75,9 @@ public struct KafkaTail: Sendable {
         destroyed: Completion())
       for (partition, offset) in startOffsets { try consumer.start(partition, at: offset) }
       while !isCancelled() {
-        let event = try consumer.poll(.milliseconds(100)) { _, _ in true }
-        guard case .messages(let messages, _) = event, !messages.isEmpty else { continue }
-        if case .stop = try onBatch(messages) { return }
+        let batch = try consumer.poll(.milliseconds(100)) { _, _ in true }
+        if !batch.messages.isEmpty, case .stop = try onBatch(batch.messages) { return }
+        if let failure = batch.failures.first { throw failure.value }
       }
     } catch let error as KafkaError {
       throw errors.explaining(error)

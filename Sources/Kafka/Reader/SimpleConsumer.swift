@@ -5,11 +5,25 @@ import Logging
 ///
 /// Belongs to one thread. Partitions are stopped and everything is freed when it goes.
 final class SimpleConsumer {
-  enum Event {
-    /// Nothing came within the time.
-    case nothing
-    /// Messages, and the partitions whose end was reached after them.
-    case messages([KafkaMessage], ends: [Int32: Int64])
+  /// What came with one poll.
+  struct Batch {
+    var messages: [KafkaMessage] = []
+    /// The partitions whose end was reached after the messages.
+    var ends: [Int32: Int64] = [:]
+    /// The partitions that can't be read on.
+    var failures: [Int32: KafkaError] = [:]
+
+    /// The messages in runs of one partition each.
+    var messagesByPartition: [ArraySlice<KafkaMessage>] {
+      var runs: [ArraySlice<KafkaMessage>] = []
+      var rest = messages[...]
+      while let partition = rest.first?.partition {
+        let run = rest.prefix { $0.partition == partition }
+        runs.append(run)
+        rest = rest.dropFirst(run.count)
+      }
+      return runs
+    }
   }
 
   private static let largestBatch = 1000
@@ -49,7 +63,7 @@ final class SimpleConsumer {
     buffer.deallocate()
   }
 
-  func start(_ partition: Int32, at offset: Int64) throws {
+  func start(_ partition: Int32, at offset: Int64) throws(KafkaError) {
     guard rd_kafka_consume_start_queue(topicHandle, partition, offset, queue) == 0 else {
       throw KafkaError(rd_kafka_last_error(), operation: "read \(topic)/\(partition)")
     }
@@ -63,31 +77,32 @@ final class SimpleConsumer {
 
   /// Waits for the first message, then takes what else is there: a call for a batch would wait until it is full.
   /// - Parameter accepts: which messages are worth decoding.
-  func poll(_ timeout: Duration, accepts: (Int32, Int64) -> Bool) throws -> Event {
-    guard let first = rd_kafka_consume_queue(queue, timeout.librdkafkaMilliseconds) else { return .nothing }
+  /// - Throws: `KafkaError` where the client failed for good.
+  func poll(_ timeout: Duration, accepts: (Int32, Int64) -> Bool) throws(KafkaError) -> Batch {
+    var batch = Batch()
+    guard let first = rd_kafka_consume_queue(queue, timeout.librdkafkaMilliseconds) else { return batch }
     buffer[0] = first
     let more = UnsafeMutablePointer(rebasing: buffer[1...])
     let count = 1 + max(0, rd_kafka_consume_batch_queue(queue, 0, more, Self.largestBatch - 1))
     defer { for index in 0..<count { rd_kafka_message_destroy(buffer[index]) } }
-    var messages: [KafkaMessage] = []
-    messages.reserveCapacity(count)
-    var ends: [Int32: Int64] = [:]
+    batch.messages.reserveCapacity(count)
     for index in 0..<count {
       guard let message = buffer[index] else { continue }
       let (code, partition, offset) = (message.pointee.err, message.pointee.partition, message.pointee.offset)
       if code == RD_KAFKA_RESP_ERR_NO_ERROR {
-        if accepts(partition, offset) { messages.append(decoder.decode(message)) }
+        if accepts(partition, offset) { batch.messages.append(decoder.decode(message)) }
       } else if code == RD_KAFKA_RESP_ERR__PARTITION_EOF {
-        ends[partition] = offset
+        batch.ends[partition] = offset
       } else {
         let error = KafkaError(
           code, operation: "read \(topic)/\(partition)",
           message: rd_kafka_message_errstr(message).map { String(cString: $0) })
+        if let fatal = handle.fatalError("read") { throw fatal }
         // What passes by itself librdkafka retries; the message only tells of it.
-        guard error.isRetriable else { throw handle.fatalError("read") ?? error }
+        if !error.isRetriable { batch.failures[partition] = error }
       }
     }
-    return .messages(messages, ends: ends)
+    return batch
   }
 
   /// The next offset to be read, past what transactions leave in the log; `nil` before the first message.
@@ -157,23 +172,37 @@ extension ClientHandle {
   ) throws(KafkaError) -> KafkaWatermarks? {
     let patience = ContinuousClock.now + .seconds(5)
     while true {
-      var low: Int64 = 0
-      var high: Int64 = 0
-      let slice = min(max(.milliseconds(1), deadline - .now), .seconds(5)).librdkafkaMilliseconds
-      let code = rd_kafka_query_watermark_offsets(
-        pointer, partition.topic, partition.partition, &low, &high, slice)
-      if code == RD_KAFKA_RESP_ERR_NO_ERROR { return KafkaWatermarks(low: low, high: high) }
-      let error = KafkaError(code, operation: "watermarks of \(partition)")
-      if isCancelled() { return nil }
-      // Metadata of a topic just made may lag behind; that of one that does not exist will not come.
-      let limit = error.code.isUnknownPlace ? min(deadline, patience) : deadline
-      guard error.isRetriable, ContinuousClock.now < limit else { throw error }
-      DedicatedThread.rest(for: .milliseconds(20))
+      let slice = min(max(.milliseconds(1), deadline - .now), .seconds(5))
+      do {
+        return try queryWatermarks(of: partition, timeout: slice)
+      } catch {
+        if isCancelled() { return nil }
+        // Metadata of a topic just made may lag behind; that of one that does not exist will not come.
+        let limit = error.code.isUnknownPlace ? min(deadline, patience) : deadline
+        guard error.isRetriable, ContinuousClock.now < limit else { throw error }
+        DedicatedThread.rest(for: .milliseconds(20))
+      }
     }
+  }
+
+  /// Asks once; blocks.
+  func queryWatermarks(
+    of partition: KafkaTopicPartition, timeout: Duration
+  ) throws(KafkaError) -> KafkaWatermarks {
+    let bounds = try logBounds([partition], timeout: timeout, of: pointer)
+    guard let found = bounds[partition] else {
+      throw KafkaError(RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE, operation: "watermarks of \(partition)")
+    }
+    return found
   }
 
   /// The number of partitions of a topic; `nil` where it does not exist. Blocks.
   func partitionCount(of topic: String, timeout: Duration) throws -> Int? {
+    try describe(topic, timeout: timeout).partitions
+  }
+
+  /// Asks for a topic without making it. Blocks.
+  func describe(_ topic: String, timeout: Duration) throws -> KafkaTopicDescription {
     guard let handle = rd_kafka_topic_new(pointer, topic, nil) else {
       throw KafkaError(rd_kafka_last_error(), operation: "metadata", message: "\(topic) is no name for a topic")
     }
@@ -182,11 +211,47 @@ extension ClientHandle {
     let code = rd_kafka_metadata(pointer, 0, handle, &metadata, timeout.librdkafkaMilliseconds)
     guard code == RD_KAFKA_RESP_ERR_NO_ERROR, let metadata else { throw KafkaError(code, operation: "metadata") }
     defer { rd_kafka_metadata_destroy(metadata) }
-    guard metadata.pointee.topic_cnt > 0, let found = metadata.pointee.topics?[0] else { return nil }
+    let missing = KafkaTopicDescription(name: topic, partitions: nil)
+    guard metadata.pointee.topic_cnt > 0, let found = metadata.pointee.topics?[0] else { return missing }
     switch found.err {
-    case RD_KAFKA_RESP_ERR_NO_ERROR, RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE: return Int(found.partition_cnt)
-    case RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART, RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC: return nil
+    case RD_KAFKA_RESP_ERR_NO_ERROR, RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE:
+      let partitions = UnsafeBufferPointer(start: found.partitions, count: Int(found.partition_cnt))
+      return KafkaTopicDescription(
+        name: topic, partitions: partitions.count, replicas: Int(partitions.map(\.replica_cnt).min() ?? 0),
+        inSyncReplicas: Int(partitions.map(\.isr_cnt).min() ?? 0), leaderless: partitions.count { $0.leader < 0 })
+    case RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART, RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC: return missing
     default: throw KafkaError(found.err, operation: "metadata of \(topic)")
     }
   }
+}
+
+/// The first offset of each partition and the one behind its last record (under `read_committed`, behind its last stable
+/// one), asked of their leaders; blocks, for twice the timeout at most.
+///
+/// `rd_kafka_query_watermark_offsets` asks the same, but takes two requests for each partition, and waits for a leader
+/// that is down beyond its timeout.
+func logBounds(
+  _ partitions: [KafkaTopicPartition], timeout: Duration, of client: OpaquePointer
+) throws(KafkaError) -> [KafkaTopicPartition: KafkaWatermarks] {
+  let lows = try offsets(partitions, at: Int64(RD_KAFKA_OFFSET_BEGINNING), timeout: timeout, of: client)
+  let highs = try offsets(partitions, at: Int64(RD_KAFKA_OFFSET_END), timeout: timeout, of: client)
+  var bounds: [KafkaTopicPartition: KafkaWatermarks] = [:]
+  for (partition, low) in lows { bounds[partition] = KafkaWatermarks(low: low, high: highs[partition] ?? low) }
+  return bounds
+}
+
+private func offsets(
+  _ partitions: [KafkaTopicPartition], at place: Int64, timeout: Duration, of client: OpaquePointer
+) throws(KafkaError) -> [KafkaTopicPartition: Int64] {
+  guard !partitions.isEmpty else { return [:] }
+  let list = TopicPartitions(partitions)
+  for index in 0..<list.count { list.setOffset(place, at: index) }
+  let code = rd_kafka_offsets_for_times(client, list.pointer, timeout.librdkafkaMilliseconds)
+  guard code == RD_KAFKA_RESP_ERR_NO_ERROR else { throw KafkaError(code, operation: "offsets") }
+  if let failed = list.firstError { throw KafkaError(failed.code, operation: "offsets of \(failed.partition)") }
+  var offsets: [KafkaTopicPartition: Int64] = [:]
+  for index in 0..<list.count where list.offset(at: index) >= 0 {
+    offsets[list.partition(at: index)] = list.offset(at: index)
+  }
+  return offsets
 }

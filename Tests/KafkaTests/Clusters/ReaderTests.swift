@@ -50,6 +50,60 @@ import Testing
     }
   }
 
+  /// One partition has no leader: the others are read to their ends, and it is told by itself that it may be tried again.
+  @Test func aPartitionThatCanNotBeReadHoldsUpNoOther() async throws {
+    let cluster = try TestCluster.mock.open(brokers: 2)
+    let mock = try #require(cluster.mock)
+    let topic = try await cluster.createTopic("partly", partitions: 3)
+    for partition in 0..<3 as Range<Int32> {
+      try mock.setLeader(KafkaTopicPartition(topic: topic, partition: partition), broker: partition == 1 ? 2 : 1)
+      try await cluster.publish(cluster.numbered(0..<100, topic: topic, partition: partition))
+    }
+    try mock.setBrokerDown(2)
+    let told = Recorder(Told())
+    let reading = Task {
+      try await KafkaPartitionReader.read(
+        configuration: cluster.configuration, topic: topic, from: [0: 0, 1: 10, 2: 0], logger: cluster.logger,
+        timeout: .seconds(4)
+      ) { progress in
+        told.update { $0.take(progress) }
+        return .continue
+      }
+    }
+    let early = try await told.wait("the ends of the others") { $0.ends == [0: 100, 2: 100] }
+    #expect(early.failures.isEmpty, "they were not held up")
+    try await reading.value
+    let failure = try #require(told.state.failures[1])
+    #expect(failure.next == 10 && failure.error.isRetriable && !failure.error.isFatal, "\(failure)")
+    try mock.setBrokerUp(2)
+    let again = Recorder<[Int]>([])
+    let end = try await KafkaPartitionReader.readToEnd(
+      configuration: cluster.configuration, topic: topic, partition: 1, from: failure.next, logger: cluster.logger
+    ) { messages in again.update { $0 += messages.map(\.number) } }
+    #expect(end == 100)
+    #expect(again.state == Array(10..<100))
+  }
+
+  @Test(arguments: TestCluster.all)
+  func aPartitionThatNobodyWantsAnyMoreIsReadNoFurther(_ cluster: TestCluster) async throws {
+    let cluster = try cluster.open()
+    let topic = try await cluster.createTopic("unwanted", partitions: 2)
+    for partition in 0..<2 as Range<Int32> {
+      try await cluster.publish(cluster.numbered(0..<5000, topic: topic, partition: partition))
+    }
+    let told = Recorder(Told())
+    try await KafkaPartitionReader.read(
+      configuration: cluster.configuration, topic: topic, from: [0: 0, 1: 6000], logger: cluster.logger
+    ) { progress in
+      told.update { $0.take(progress) }
+      return .stop
+    }
+    #expect(told.state.ends.isEmpty)
+    #expect(told.state.records.count < 5000, "stopped after the first batch")
+    #expect(told.state.failures[1]?.error.code == .offsetOutOfRange)
+    #expect(told.state.failures[1]?.error.isRetriable == false)
+  }
+
   @Test func aTopicThatIsNotThereIsAnErrorSoon() async throws {
     let cluster = try TestCluster.mock.open()
     let mock = try #require(cluster.mock)
@@ -123,6 +177,21 @@ import Testing
       Issue.record("there is no such topic")
     } catch let error as KafkaError {
       #expect(error.code == .unknownTopic)
+    }
+  }
+}
+
+/// What a reading told.
+private struct Told: Sendable {
+  var records: [KafkaMessage] = []
+  var ends: [Int32: Int64] = [:]
+  var failures: [Int32: (next: Int64, error: KafkaError)] = [:]
+
+  mutating func take(_ progress: KafkaPartitionReader.Progress) {
+    switch progress {
+    case .records(_, let messages): records += messages
+    case .end(let partition, let offset): ends[partition] = offset
+    case .failure(let partition, let next, let error): failures[partition] = (next, error)
     }
   }
 }
