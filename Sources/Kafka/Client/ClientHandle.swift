@@ -110,6 +110,9 @@ struct ClientSettings {
     "topic.metadata.refresh.interval.ms": "30000",
   ]
 
+  /// For every client, after the operator's: asking for a topic never makes one.
+  private static let commonFixed = ["allow.auto.create.topics": "false"]
+
   /// The configuration, owned by the caller until `rd_kafka_new` takes it.
   func makeConfiguration(for client: KafkaClientConfiguration, logLevel: Int) throws(KafkaError) -> OpaquePointer {
     guard client.namesBroker else {
@@ -124,7 +127,7 @@ struct ClientSettings {
       "bootstrap.servers": client.bootstrapServers, "client.id": client.clientID, "log_level": String(logLevel),
     ]
     do {
-      for layer in [Self.commonDefaults, defaults, client.properties, fixed, always] {
+      for layer in [Self.commonDefaults, defaults, client.properties, Self.commonFixed, fixed, always] {
         for (name, value) in layer { try Self.set(name, value, on: conf) }
       }
     } catch {
@@ -137,8 +140,7 @@ struct ClientSettings {
   private static func set(_ name: String, _ value: String, on conf: OpaquePointer) throws(KafkaError) {
     var text = [CChar](repeating: 0, count: 512)
     guard rd_kafka_conf_set(conf, name, value, &text, text.count) != RD_KAFKA_CONF_OK else { return }
-    let reason =
-      KafkaClientConfiguration.isSensitive(name) ? "librdkafka does not accept its value" : String(nulTerminated: text)
+    let reason = KafkaClientConfiguration.reason(String(nulTerminated: text), for: name, value: value)
     throw KafkaError(code: .invalidArgument, message: "\(name): \(reason)", operation: "configuration", isFatal: true)
   }
 }

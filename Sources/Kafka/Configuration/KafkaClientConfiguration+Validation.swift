@@ -43,11 +43,13 @@ extension KafkaClientConfiguration {
         faults.append(Fault(property: name, message: message))
       }
     }
+    faults += missingFeatures(KafkaLibrary.features, version: KafkaLibrary.version)
+      .filter { missing in !faults.contains { $0.property == missing.property } }
     guard faults.isEmpty else {
       rd_kafka_conf_destroy(scratch)
       return faults
     }
-    return Self.faultsOfWhole(scratch)
+    return faultsOfWhole(scratch)
   }
 
   var namesBroker: Bool { !bootstrapServers.allSatisfy { $0 == " " || $0 == "," } }
@@ -63,16 +65,16 @@ extension KafkaClientConfiguration {
       }
       return "is unknown to librdkafka"
     }
-    return isSensitive(name) ? "has a value that librdkafka does not accept" : String(nulTerminated: text)
+    return reason(String(nulTerminated: text), for: name, value: value)
   }
 
   /// Makes a client without brokers, for what shows only in the whole: missing files, conflicting properties.
-  private static func faultsOfWhole(_ scratch: OpaquePointer) -> [Fault] {
+  private func faultsOfWhole(_ scratch: OpaquePointer) -> [Fault] {
     var text = [CChar](repeating: 0, count: 512)
     rd_kafka_conf_set(scratch, "log_level", "0", nil, 0)
     guard let client = rd_kafka_new(RD_KAFKA_CONSUMER, scratch, &text, text.count) else {
       rd_kafka_conf_destroy(scratch)
-      return [Fault(property: "properties", message: String(nulTerminated: text))]
+      return [Fault(property: "properties", message: SecretMask(secrets).masked(String(nulTerminated: text)))]
     }
     rd_kafka_destroy(client)
     return []

@@ -30,6 +30,14 @@ public struct KafkaClientConfiguration: Sendable {
       .map(\.value).sorted { $0.utf8.count > $1.utf8.count }
   }
 
+  /// What librdkafka says of a property, without its value where that may be a secret.
+  static func reason(_ text: String, for property: String, value: String) -> String {
+    guard isSensitive(property) else { return text }
+    let masked = SecretMask([value]).masked(text)
+    // A value too short for the mask is quoted as a whole.
+    return value.isEmpty ? masked : masked.replacing("\"\(value)\"", with: "\"\(SecretMask.mark)\"")
+  }
+
   /// Names under `ssl.` and `sasl.` whose values are choices or places and no secrets.
   private static func isPlainWord(property: String) -> Bool {
     property.hasSuffix(".location") || property.hasSuffix("mechanism") || property.hasSuffix("mechanisms")

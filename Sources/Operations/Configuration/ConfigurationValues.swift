@@ -116,11 +116,14 @@ struct ConfigurationValues {
 }
 
 /// Finds the known name that an unknown one was probably meant to be.
-struct NearestKey {
+public struct NearestKey {
   let known: [String]
 
+  /// A search among these names.
+  public init(known: [String]) { self.known = known }
+
   /// The nearest known key, where one is near enough to be meant.
-  func suggestion(for unknown: String) -> String? {
+  public func suggestion(for unknown: String) -> String? {
     guard let (key, distance) = nearest(to: unknown) else { return nil }
     return distance <= max(3, unknown.count / 3) ? key : nil
   }

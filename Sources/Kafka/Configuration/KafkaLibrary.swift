@@ -1,0 +1,52 @@
+import CRdkafka
+
+/// The librdkafka that is loaded.
+public enum KafkaLibrary {
+  /// Its version, such as `2.0.2`.
+  public static var version: String { rd_kafka_version_str().map { String(cString: $0) } ?? "unknown" }
+
+  /// What its build can do, by librdkafka's own names, such as `ssl` and `sasl_scram`.
+  public static var features: Set<String> {
+    guard let configuration = rd_kafka_conf_new() else { return [] }
+    defer { rd_kafka_conf_destroy(configuration) }
+    var text = [CChar](repeating: 0, count: 1024)
+    var size = text.count
+    guard rd_kafka_conf_get(configuration, "builtin.features", &text, &size) == RD_KAFKA_CONF_OK else { return [] }
+    return Set(String(nulTerminated: text).split(separator: ",").map { $0.filter { $0 != " " } })
+  }
+}
+
+extension KafkaClientConfiguration {
+  /// What properties ask for that a build of librdkafka with these features can't do.
+  func missingFeatures(_ features: Set<String>, version: String) -> [Fault] {
+    var needs: [(property: String, feature: String)] = []
+    func value(_ names: String...) -> (property: String, value: String)? {
+      names.lazy.compactMap { name in properties[name].map { (name, $0.lowercased()) } }.first
+    }
+    if let (property, value) = value("security.protocol") {
+      if value.hasSuffix("ssl") { needs.append((property, "ssl")) }
+      if value.hasPrefix("sasl") { needs.append((property, "sasl")) }
+    }
+    if let (property, value) = value("sasl.mechanisms", "sasl.mechanism") {
+      switch value {
+      case "gssapi": needs.append((property, "sasl_gssapi"))
+      case "plain": needs.append((property, "sasl_plain"))
+      case "oauthbearer": needs.append((property, "sasl_oauthbearer"))
+      case _ where value.hasPrefix("scram"): needs.append((property, "sasl_scram"))
+      default: break
+      }
+    }
+    if let (property, value) = value("sasl.oauthbearer.method"), value == "oidc" { needs.append((property, "oidc")) }
+    if let (property, value) = value("compression.type", "compression.codec"), value != "none", value != "inherit" {
+      needs.append((property, value))
+    }
+    return needs.filter { !features.contains($0.feature) }.map { need in
+      Fault(
+        property: need.property,
+        message: "needs a librdkafka with '\(need.feature)', which the loaded one, \(version), was built without. "
+          + (need.feature == "oidc"
+            ? "Install one that is built with libcurl, such as Confluent's librdkafka1"
+            : "Install Debian's or Confluent's librdkafka1, which have it"))
+    }
+  }
+}
