@@ -53,7 +53,7 @@ public actor KafkaAdmin {
     }
   }
 
-  /// The number of partitions of each topic, in the order asked for.
+  /// Each topic as it is, in the order asked for. None is made by asking.
   public func describeTopics(
     _ names: [String], timeout: Duration = .seconds(30)
   ) throws -> [KafkaTopicDescription] {
@@ -61,8 +61,7 @@ public actor KafkaAdmin {
     let handle = try client("metadata")
     return try explained {
       try names.map { name in
-        let count = try handle.partitionCount(of: name, timeout: max(.zero, deadline - .now))
-        return KafkaTopicDescription(name: name, partitions: count)
+        try handle.describe(name, timeout: max(.zero, deadline - .now))
       }
     }
   }
@@ -82,6 +81,13 @@ public actor KafkaAdmin {
       }
       return watermarks
     }
+  }
+
+  /// The error with what the connection said last.
+  nonisolated func explainedByLastError(_ error: KafkaError) -> KafkaError {
+    var error = error
+    error.isRetriable = true
+    return errors.explaining(error)
   }
 
   func client(_ operation: String) throws -> ClientHandle {
@@ -164,6 +170,33 @@ extension KafkaAdmin {
     }
   }
 
+  /// A consumer group as its coordinator knows it; one that never had a member is `Dead`.
+  public func describeGroup(_ group: String, timeout: Duration = .seconds(5)) throws -> KafkaGroupDescription {
+    try group.withCString { name in
+      var names: [UnsafePointer<CChar>?] = [name]
+      return try perform(RD_KAFKA_ADMIN_OP_DESCRIBECONSUMERGROUPS, timeout: timeout) { client, options, queue in
+        rd_kafka_DescribeConsumerGroups(client, &names, 1, options, queue)
+      } read: { event in
+        var count = 0
+        let result = rd_kafka_event_DescribeConsumerGroups_result(event)
+        guard let groups = rd_kafka_DescribeConsumerGroups_result_groups(result, &count), count > 0,
+          let described = groups[0]
+        else { throw KafkaError(code: .invalidArgument, message: "no answer", operation: "describe_groups \(group)") }
+        if let error = rd_kafka_ConsumerGroupDescription_error(described) {
+          let code = rd_kafka_error_code(error)
+          if code != RD_KAFKA_RESP_ERR_NO_ERROR {
+            let text = rd_kafka_error_string(error).map { String(cString: $0) }
+            throw KafkaError(code, operation: "describe_groups \(group)", message: text)
+          }
+        }
+        let state = rd_kafka_consumer_group_state_name(rd_kafka_ConsumerGroupDescription_state(described))
+        return KafkaGroupDescription(
+          state: state.map { String(cString: $0) } ?? "Unknown",
+          members: rd_kafka_ConsumerGroupDescription_member_count(described))
+      }
+    }
+  }
+
   private static func newTopic(_ specification: KafkaTopicSpecification) throws -> OpaquePointer? {
     var text = [CChar](repeating: 0, count: 512)
     let topic = rd_kafka_NewTopic_new(
@@ -212,7 +245,7 @@ extension KafkaAdmin {
     defer { rd_kafka_AdminOptions_destroy(options) }
     let milliseconds = timeout.librdkafkaMilliseconds
     rd_kafka_AdminOptions_set_request_timeout(options, milliseconds, nil, 0)
-    if operation != RD_KAFKA_ADMIN_OP_DESCRIBECONFIGS {
+    if operation == RD_KAFKA_ADMIN_OP_CREATETOPICS || operation == RD_KAFKA_ADMIN_OP_DELETETOPICS {
       rd_kafka_AdminOptions_set_operation_timeout(options, milliseconds, nil, 0)
     }
     let queue = rd_kafka_queue_new(handle.pointer)

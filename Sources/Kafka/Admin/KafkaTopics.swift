@@ -38,12 +38,29 @@ public struct KafkaTopicDescription: Sendable, Hashable {
   public var name: String
   /// The number of partitions; `nil` where there is no such topic, or none that these credentials may see.
   public var partitions: Int?
+  /// How many brokers keep each partition: the least of all partitions.
+  public var replicas: Int
+  /// How many of these have all of it: the least of all partitions.
+  public var inSyncReplicas: Int
+  /// The partitions that have no leader, and can't be read or written.
+  public var leaderless: Int
 
   /// A description.
-  public init(name: String, partitions: Int?) {
+  public init(name: String, partitions: Int?, replicas: Int = 0, inSyncReplicas: Int = 0, leaderless: Int = 0) {
     self.name = name
     self.partitions = partitions
+    self.replicas = replicas
+    self.inSyncReplicas = inSyncReplicas
+    self.leaderless = leaderless
   }
+}
+
+/// A consumer group as its coordinator knows it.
+public struct KafkaGroupDescription: Sendable, Hashable {
+  /// The state in Kafka's words, such as `Stable`, `Empty` or `Dead`.
+  public var state: String
+  /// The number of members.
+  public var members: Int
 }
 
 /// The brokers that answered.

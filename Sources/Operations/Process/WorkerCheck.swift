@@ -44,7 +44,9 @@ public struct WorkerCheck {
   /// Looks at everything, whatever is found on the way.
   public func run() async -> Report {
     var report = Report()
-    report.ok("configuration", "\(configuration.kafka.properties.values.count) librdkafka properties")
+    report.ok(
+      "configuration",
+      "librdkafka \(KafkaLibrary.version), properties set: \(configuration.kafka.properties.values.count)")
     for warning in configuration.warnings { report.warning("configuration", warning) }
     checkAccounts(&report)
     await checkAPI(&report)
@@ -86,8 +88,8 @@ public struct WorkerCheck {
     do {
       let admin = try KafkaAdmin(configuration: configuration.kafkaClient, logger: logger)
       do {
-        let cluster = try await admin.describeCluster(timeout: .seconds(10))
-        report.ok("broker", "\(cluster.brokers.count) brokers reached")
+        let cluster = try await KafkaAdmin.reach(configuration.kafkaClient, logger: logger)
+        report.ok("broker", "\(cluster.brokers.count) broker\(cluster.brokers.count == 1 ? "" : "s") reached")
         let faults = try await TopicLayout(configuration.topicNames).faults(admin)
         if faults.isEmpty { report.ok("topics", "all as the worker needs them") }
         for fault in faults {
