@@ -141,9 +141,11 @@ let package = Package(
         "CancelAPI", "CancelContract", "CancelService", "EToroSimulator", "Kafka", "Operations",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Logging", package: "swift-log"),
+        .product(name: "NIOCore", package: "swift-nio"),
         .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
       ]
     ),
+    .target(name: "WorkerHarness"),
     .target(
       name: "Fuzz",
       dependencies: [
@@ -164,6 +166,7 @@ let package = Package(
       name: "cancel-worker-bench",
       dependencies: [
         "AsyncHTTPCancelClient", "CancelAPI", "CancelContract", "CancelCore", "CancelService", "Kafka",
+        "WorkerHarness",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "AsyncHTTPClient", package: "async-http-client"),
         .product(name: "Logging", package: "swift-log"),
@@ -242,14 +245,15 @@ let package = Package(
     .testTarget(
       name: "CommandLineTests",
       dependencies: [
-        "CancelContract", "EToroSimulator", "cancel-worker",
+        "CancelContract", "EToroSimulator", "Kafka", "WorkerHarness", "cancel-worker",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        .product(name: "Logging", package: "swift-log"),
       ]
     ),
     .testTarget(
       name: "IntegrationTests",
       dependencies: [
-        "CancelContract", "CancelService", "EToroSimulator", "Kafka", "cancel-worker",
+        "CancelContract", "CancelService", "EToroSimulator", "Kafka", "WorkerHarness", "cancel-worker",
         .product(name: "Logging", package: "swift-log"),
       ]
     ),

@@ -28,14 +28,20 @@ import Testing
     #expect(configuration.quota == 3)
     #expect(configuration.window == .seconds(2))
     #expect(configuration.faults.delay == .milliseconds(5))
-    let wrong = try SimulatorOptions.parse(["--window", "soon"])
-    #expect(throws: (any Error).self) { try wrong.configuration() }
+    for wrong in [
+      ["--window", "soon"], ["--server-error-rate", "7"], ["--hang-rate=-0.1"], ["--port", "70000"],
+      ["--unavailable-rate", "0.6", "--lost-answer-rate", "0.6"], ["--quota=-1"],
+    ] {
+      #expect(throws: (any Error).self, "\(wrong)") { try SimulatorOptions.parse(wrong) }
+    }
   }
 
   @Test(arguments: 0..<20)
   func theDemosLoadIsTheSameForTheSameSeed(seed: UInt64) {
-    var first = DemoLoad(seed: seed, duplicates: 0.3, accounts: ["a", "b"])
-    var second = DemoLoad(seed: seed, duplicates: 0.3, accounts: ["a", "b"])
+    func mix() -> RequestMix {
+      RequestMix(seed: seed, duplicates: 0.3, garbage: 0.02, refusals: 0.05, accounts: ["a", "b"])
+    }
+    var (first, second) = (mix(), mix())
     for _ in 0..<200 { #expect(first.next().value == second.next().value) }
     #expect(first.orders == second.orders)
   }

@@ -5,6 +5,8 @@ import Kafka
 import Synchronization
 import Testing
 
+@testable import cancel_worker
+
 /// The worker is killed again and again under load; afterwards each request has exactly one result.
 @Suite(.serialized, .enabled(if: TestBroker.bootstrap != nil, "KAFKA_BOOTSTRAP names no broker"))
 struct ChaosTests {
@@ -38,15 +40,18 @@ struct ChaosTests {
       try await producer.publish(
         messages.map { KafkaRecord(topic: topics.names.requests, key: $0.key, value: $0.value) })
       // The crash comes somewhere in the middle of this round's calls.
-      await simulator.state.waitForCalls(before + Int.random(in: 1...rounds / 3, using: &random))
+      let calls = before + Int.random(in: 1...rounds / 3, using: &random)
+      _ = try await eventually("\(calls) calls, had \(simulator.state.totalCalls)", workers: { [worker] }) {
+        simulator.state.totalCalls >= calls ? true : nil
+      }
       await worker.crash()
       worker = try WorkerUnderTest(environment: environment, log: log)
     }
     await producer.close(timeout: .seconds(5))
 
-    var verdict = Verdict(requests: mix.produced, results: [])
-    while verdict.missing > 0 {
-      verdict = Verdict(requests: mix.produced, results: try await topics.results())
+    var verdict = try await eventually("\(mix.produced) results", workers: { [worker] }) {
+      let verdict = Verdict(requests: mix.produced, results: try await topics.results())
+      return verdict.missing > 0 ? nil : verdict
     }
     let status = await worker.stop()
     // What a last transaction may have added shows now.

@@ -15,7 +15,7 @@ struct FencingTests {
     let stage = try await Stage.make(simulation: simulation, settings: ["QUOTA_CALLS": "0"])
     var worker = try stage.worker()
     try await stage.send((0..<400).map { (0, 1_000_000 + $0, "routine") })
-    await stage.simulator.state.waitForCalls(100)
+    try await stage.waitForCalls(100)
 
     // A producer of the same transactional id fences the worker's and aborts what it has open.
     let usurper = try KafkaProducer(
@@ -48,7 +48,7 @@ struct FencingTests {
     let stage = try await Stage.make(simulation: simulation, settings: ["QUOTA_CALLS": "0"])
     let first = try stage.worker()
     try await stage.send((0..<400).map { (0, 1_000_000 + $0, "routine") })
-    await stage.simulator.state.waitForCalls(100)
+    try await stage.waitForCalls(100)
     let second = try stage.worker()
     #expect(await first.waitForExit() != 0)
     try await stage.send((400..<500).map { (0, 1_000_000 + $0, "routine") })

@@ -4,6 +4,8 @@ import Foundation
 import Kafka
 import Testing
 
+@testable import cancel_worker
+
 /// Several workers share the partitions, and come and go under load: each request still has exactly one result.
 ///
 /// A full Kafka only: it takes a group coordinator that replaces crashed members, and fencing by generation.
@@ -52,16 +54,16 @@ struct GroupTests {
     let first = try stage.worker("w0")
     let second = try stage.worker("w1")
     try await load.send(1000)
-    await stage.simulator.state.waitForCalls(200)
+    try await stage.waitForCalls(200)
     // One joins, one crashes and is not replaced, one stops gracefully, one comes back.
     let third = try stage.worker("w2")
     try await load.send(1000)
-    await stage.simulator.state.waitForCalls(stage.simulator.state.totalCalls + 100)
+    try await stage.waitForCalls(stage.simulator.state.totalCalls + 100)
     await second.crash()
     try await load.send(1000)
     try await load.answered()
     try await load.send(1000)
-    await stage.simulator.state.waitForCalls(stage.simulator.state.totalCalls + 100)
+    try await stage.waitForCalls(stage.simulator.state.totalCalls + 100)
     #expect(await first.stop() == 0)
     let fourth = try stage.worker("w1")
     try await load.send(1000)
@@ -81,7 +83,7 @@ struct GroupTests {
     try await load.send(1000)
     try await load.answered()
     try await load.send(2000)
-    await stage.simulator.state.waitForCalls(stage.simulator.state.totalCalls + 100)
+    try await stage.waitForCalls(stage.simulator.state.totalCalls + 100)
     frozen.send(SIGSTOP)
     // The other one has it all once the frozen one's session has ended.
     try await load.answered()
@@ -108,7 +110,7 @@ struct GroupTests {
     for _ in 0..<kills {
       let before = stage.simulator.state.totalCalls
       try await load.send(300)
-      await stage.simulator.state.waitForCalls(before + Int.random(in: 1...50, using: &random))
+      try await stage.waitForCalls(before + Int.random(in: 1...50, using: &random))
       let victim = Int.random(in: 0..<3, using: &random)
       await workers[victim].crash()
       workers[victim] = try stage.worker("w\(victim)")
@@ -129,7 +131,7 @@ struct GroupTests {
     var workers = [try stage.worker("w0"), try stage.worker("w1")]
     for _ in 0..<2 {
       try await load.send(1000)
-      await stage.simulator.state.waitForCalls(stage.simulator.state.totalCalls + 50)
+      try await stage.waitForCalls(stage.simulator.state.totalCalls + 50)
       let restart = Process()
       restart.executableURL = URL(fileURLWithPath: "/bin/sh")
       restart.arguments = ["-c", ProcessInfo.processInfo.environment["KAFKA_RESTART"] ?? "false"]

@@ -35,8 +35,10 @@ struct MainJobTests {
     try await producer.publish(
       values.map { KafkaRecord(topic: topics.names.requests, key: Array("k".utf8), value: Array($0.utf8)) })
     await producer.close(timeout: .seconds(5))
-    var results: [CancelResult] = []
-    while results.count < values.count { results = try await topics.results() }
+    let results = try await eventually("\(values.count) results", workers: { [worker] }) {
+      let results = try await topics.results()
+      return results.count < values.count ? nil : results
+    }
     let status = await worker.stop()
     let calls = simulator.state.callsPerOrder
     await simulator.stop()
@@ -78,16 +80,16 @@ struct MainJobTests {
     ]) { own, _ in own }
     let producer = try KafkaProducer(
       configuration: TestBroker.configuration, transactionalID: nil, logger: TestBroker.logger)
+    var worker = try WorkerUnderTest(environment: environment, log: log)
     func request(_ id: String, _ order: Int) async throws {
       let value = Array("{\"orderId\":\(order),\"cancelId\":\"\(id)\"}".utf8)
       try await producer.publish([KafkaRecord(topic: topics.names.requests, key: Array("k".utf8), value: value)])
     }
     func result(_ id: String) async throws -> CancelResult {
-      while true {
-        if let found = try await topics.results().first(where: { $0.cancelID == id }) { return found }
+      try await eventually("the result of \(id)", workers: { [worker] }) {
+        try await topics.results().first { $0.cancelID == id }
       }
     }
-    var worker = try WorkerUnderTest(environment: environment, log: log)
     try await request("refused", 1001)
     let refused = try await result("refused")
     #expect(refused.outcome == .failed)

@@ -62,7 +62,7 @@ struct QuotaTests {
     let stage = try await stage(accounts: 1, reserve: 5)
     let worker = try stage.worker()
     try await stage.send((0..<500).map { (0, order(1, $0), "routine") })
-    await stage.simulator.state.waitForCalls(15)
+    try await stage.waitForCalls(15)
     try await stage.send((0..<50).map { (0, order(2, $0), "killSwitch") })
     let results = try await stage.results(550)
     let switches = results.filter { ($0.orderID?.value ?? 0) >= 2_000_000 }

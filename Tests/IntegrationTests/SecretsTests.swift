@@ -3,6 +3,7 @@ import EToroSimulator
 import Foundation
 import Kafka
 import Testing
+import WorkerHarness
 
 /// Canaries stand for every secret; nothing that comes out of the worker has one in it.
 @Suite(.serialized, .enabled(if: TestBroker.bootstrap != nil, "KAFKA_BOOTSTRAP names no broker"))
@@ -23,7 +24,7 @@ struct SecretsTests {
     simulation.faults.serverErrorRate = 0.2
     simulation.faults.lostAnswerRate = 0.05
     simulation.faults.garbageRate = 0.1
-    let port = try freePort()
+    let port = try WorkerHarness.freePort()
     let stage = try await Stage.make(
       simulation: simulation,
       settings: [
@@ -54,7 +55,7 @@ struct SecretsTests {
 
     var outputs: [(name: String, text: String)] = []
     for path in ["", "metrics", "readyz", "livez", "status", "results", "nowhere"] {
-      outputs.append((path, try await page("http://127.0.0.1:\(port)/\(path)").text))
+      outputs.append((path, try await WorkerHarness.page("http://127.0.0.1:\(port)/\(path)").text))
     }
     let arguments = try Data(contentsOf: URL(fileURLWithPath: "/proc/\(worker.processID)/cmdline"))
     outputs.append(("process list", String(decoding: arguments, as: UTF8.self)))

@@ -4,6 +4,8 @@ import Foundation
 import Kafka
 import Testing
 
+@testable import cancel_worker
+
 /// A steady load with faults of the API for `SOAK_MINUTES`: what the process holds doesn't grow, nothing is lost.
 ///
 /// `SOAK_RATE` is the requests a second, 100 by default. `CANCEL_WORKER` names another binary, such as a release build.

@@ -3,6 +3,9 @@ import EToroSimulator
 import Foundation
 import Kafka
 import Testing
+import WorkerHarness
+
+@testable import cancel_worker
 
 /// Stops at any moment, starts that can't succeed, and accounts that change meanwhile.
 @Suite(.serialized, .enabled(if: TestBroker.bootstrap != nil, "KAFKA_BOOTSTRAP names no broker"))
@@ -23,7 +26,7 @@ struct StopStartTests {
     for round in 0..<rounds {
       let worker = try stage.worker()
       try await stage.send((0..<100).map { (0, order(100 * round + $0), "routine") })
-      await stage.simulator.state.waitForCalls(100 * round + Int.random(in: 0...99, using: &random))
+      try await stage.waitForCalls(100 * round + Int.random(in: 0...99, using: &random))
       #expect(await worker.stop() == 0)
     }
     let last = try stage.worker()
@@ -49,7 +52,7 @@ struct StopStartTests {
       settings: ["QUOTA_CALLS": "0", "API_TIMEOUT": "10m", "SHUTDOWN_DRAIN_TIMEOUT": "10m"])
     let worker = try stage.worker()
     try await stage.send([(0, order(1), "routine")])
-    await stage.simulator.state.waitForCalls(1)
+    try await stage.waitForCalls(1)
     worker.send(SIGTERM)
     try await stage.waitForLog("stopping: calls in flight may finish")
     worker.send(SIGTERM)
@@ -90,7 +93,7 @@ struct StopStartTests {
     let worker = try stage.worker()
     // Five of the second account's go out; the others wait for a quota that doesn't come.
     try await stage.send((0..<20).map { (1, order($0), "routine") })
-    await stage.simulator.state.waitForCalls(5)
+    try await stage.waitForCalls(5)
     let before = try await stage.results(5)
     try "{\"accounts\":{\"a0\":{\"environment\":\"demo\",\"apiKey\":\"k\",\"userKey\":\"u0\"}}}".write(
       to: stage.accountsFile, atomically: true, encoding: .utf8)
@@ -153,7 +156,7 @@ struct StopStartTests {
     var simulation = SimulatorConfiguration()
     simulation.quota = 0
     let stage = try await Stage.make(
-      simulation: simulation, settings: ["QUOTA_CALLS": "0", "ADMIN_PORT": "\(try freePort())"])
+      simulation: simulation, settings: ["QUOTA_CALLS": "0", "ADMIN_PORT": "\(try WorkerHarness.freePort())"])
     let worker = try stage.worker()
     try await stage.send([(0, order(1), "routine")])
     _ = try await stage.results(1)
@@ -192,11 +195,11 @@ struct StopStartTests {
   @Test(.timeLimit(.minutes(2)))
   func aBrokerThatIsNotThereIsWaitedFor() async throws {
     let stage = try await Stage.make(simulation: SimulatorConfiguration())
-    let port = try freePort()
+    let port = try WorkerHarness.freePort()
     let worker = try stage.worker(settings: ["KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:1", "ADMIN_PORT": "\(port)"])
     try await stage.waitForLog("the broker is not ready; trying again")
-    #expect(try await status(of: "http://127.0.0.1:\(port)/readyz") == 503)
-    #expect(try await status(of: "http://127.0.0.1:\(port)/livez") == 200)
+    #expect(try await WorkerHarness.page("http://127.0.0.1:\(port)/readyz").status == 503)
+    #expect(try await WorkerHarness.page("http://127.0.0.1:\(port)/livez").status == 200)
     #expect(await worker.stop() == 0)
     await stage.clear()
   }

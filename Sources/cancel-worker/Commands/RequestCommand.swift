@@ -1,8 +1,8 @@
 import ArgumentParser
 import CancelContract
+import CancelService
 import Foundation
 import Kafka
-import Logging
 import Operations
 
 /// `cancel-worker request`
@@ -12,27 +12,39 @@ struct RequestCommand: AsyncParsableCommand {
     abstract: "Publish cancel requests, and wait for their results if told to.",
     discussion: """
       With --wait each result is printed as it comes. Standard error shows what is waited for, and why: one line that is \
-      kept up to date on a terminal, elsewhere a line for each progress event.
+      kept up to date on a terminal, elsewhere a line for each progress event. A request that is published goes on \
+      whatever becomes of this command.
+
+      --file takes many orders: one number a line; CSV whose first line names some of the columns orderId, account, \
+      priority, reason, campaignId, cancelId and deadline (a duration); or JSON lines as on the requests topic. Nothing \
+      is published of a file with a fault. The options stand for what a line leaves out.
 
       EXAMPLES
         cancel-worker request 13902598 --wait
         cancel-worker request 13902598 --account desk-a --reason "fat finger"
-        cancel-worker request $(cat orders.txt) --kill-switch --deadline 30s
+        cancel-worker request --file orders.csv --kill-switch --deadline 30s --wait
         cancel-worker request 13902598 --wait --json | jq .outcome
 
       EXIT STATUS
-        0   published; with --wait: every cancel was accepted
-        1   --wait: a result is rejected, expired, failed or invalid
-        64  the command line can't be understood
-        69  the broker can't be reached; --wait: a result is not here in time
-        78  the configuration is not as it must be
+        0    published; with --wait: every cancel was accepted
+        1    --wait: a result is rejected, expired, failed or invalid
+        64   the command line can't be understood
+        65   --file: a line can't be read
+        69   the broker can't be reached; --wait: a result is not here in time
+        78   the configuration or the topics are not as they must be
+        130  ended by SIGINT; 143 by SIGTERM
       """
   )
 
-  @OptionGroup var file: ConfigurationOption
+  @OptionGroup var options: ConfigurationOption
 
   @Argument(help: ArgumentHelp("The orders to cancel.", valueName: "order-id"))
-  var orderIDs: [String]
+  var orderIDs: [String] = []
+
+  @Option(
+    help: ArgumentHelp("Take the orders from this file; - for standard input.", valueName: "file"),
+    completion: .file())
+  var file: String?
 
   @Option(help: "The account that holds the orders (default: accounts.default).")
   var account: String?
@@ -53,134 +65,73 @@ struct RequestCommand: AsyncParsableCommand {
   @Flag(help: "Wait for the results and print each as it comes.")
   var wait = false
 
-  @Flag(help: "Print results as JSON, one a line.")
+  @Flag(help: "Print JSON, one object a line: the results, or without --wait what was published.")
   var json = false
 
   @Option(help: ArgumentHelp("How long to wait for the results.", valueName: "duration"))
   var timeout = "60s"
 
   func run() async throws {
-    let configuration = try file.load()
     let requests = try makeRequests()
     guard let patience = Duration(configured: timeout) else {
-      throw ValidationError("--timeout: '\(timeout)' is not a duration such as 30s")
+      throw CommandFailure(.usage, "request: --timeout: '\(timeout)' is not a duration such as 30s")
     }
+    let configuration = try options.load()
+    let campaign = RequestCampaign(
+      requests: requests, configuration: configuration, options: options,
+      output: .init(waits: wait, json: json, isSummary: file != nil), patience: patience)
     do {
-      let results = try await publish(requests, configuration, patience)
-      guard wait else { return }
-      let accepted = results.filter { $0.outcome == .accepted }.count
-      if results.count < requests.count {
-        let missing = requests.count - results.count
-        throw CommandFailure(code: .unavailable, message: "\(missing) results did not come within \(timeout)").exit
-      }
-      if accepted < requests.count { throw ArgumentParser.ExitCode(Operations.ExitCode.notAccepted.rawValue) }
-    } catch let error where error is KafkaError || error is KafkaPublishError {
-      throw CommandFailure(code: Operations.ExitCode(for: error), error).exit
+      try await interruptible { try await campaign.run() }
+    } catch let error as Interrupted {
+      throw CommandFailure(status: error.status, campaign.farewell)
     }
   }
 
   private func makeRequests() throws -> [CancelRequest] {
     let now = Timestamp(microseconds: Int64(Date().timeIntervalSince1970 * 1_000_000))
-    var until: Timestamp?
+    var defaults = RequestInput.Defaults(now: now)
     if let deadline {
       guard let duration = Duration(configured: deadline) else {
-        throw ValidationError("--deadline: '\(deadline)' is not a duration such as 30s")
+        throw CommandFailure(.usage, "request: --deadline: '\(deadline)' is not a duration such as 30s")
       }
-      until = now + duration
+      defaults.deadline = now + duration
+    }
+    defaults.account = account.map { AccountName($0) }
+    defaults.priority = killSwitch ? .killSwitch : .routine
+    defaults.reason = reason
+    defaults.campaignID = campaign
+    if let file {
+      guard orderIDs.isEmpty else {
+        throw CommandFailure(.usage, "request: give the orders as arguments or with --file, not both")
+      }
+      return try read(file, defaults)
+    }
+    guard !orderIDs.isEmpty else {
+      throw CommandFailure(.usage, "request: no order is named; give order numbers, or --file")
     }
     return try orderIDs.map { text in
       guard let number = Int64(text), let orderID = OrderID(number) else {
-        throw ValidationError("'\(text)' is not an order's number: a positive 64-bit integer")
+        throw CommandFailure(
+          .usage, "request: '\(text)' is not an order's number, which is a positive 64-bit integer")
       }
       return CancelRequest(
-        cancelID: UUID().uuidString.lowercased(), orderID: orderID, account: account.map { AccountName($0) },
-        priority: killSwitch ? .killSwitch : .routine, deadline: until,
+        cancelID: UUID().uuidString.lowercased(), orderID: orderID, account: defaults.account,
+        priority: defaults.priority, deadline: defaults.deadline,
         details: RequestDetails(reason: reason, campaignID: campaign, decidedAt: now))
     }
   }
 
-  private func publish(
-    _ requests: [CancelRequest], _ configuration: WorkerConfiguration, _ patience: Duration
-  ) async throws -> [CancelResult] {
-    let logger = CommandLog.logger(configuration)
-    // The results are listened for before the requests are out, so that none is missed.
-    let tails = wait ? try await Tails.open(configuration, logger: logger) : nil
-    let producer = try KafkaProducer(configuration: configuration.kafkaClient, transactionalID: nil, logger: logger)
-    let topic = configuration.topicNames.requests
-    let encoder = RequestEncoder(.cloudEvent(source: "/cancel-worker/request"))
-    let now = requests.first?.details.decidedAt ?? .distantPast
-    let records = requests.map { request in
-      let event = encoder.encode(request, at: now)
-      return KafkaRecord(
-        topic: topic, key: Array("\(request.orderID)".utf8), value: event.value,
-        headers: event.headers.map { KafkaHeader(name: $0.name, value: $0.value) })
+  private func read(_ path: String, _ defaults: RequestInput.Defaults) throws -> [CancelRequest] {
+    let handle = path == "-" ? FileHandle.standardInput : FileHandle(forReadingAtPath: path)
+    guard let handle, let data = try? handle.readToEnd() ?? Data() else {
+      throw CommandFailure(.usage, "request: --file: \(path) can't be read")
     }
     do {
-      try await producer.publish(records)
-    } catch {
-      await producer.close(timeout: .seconds(5))
-      throw error
+      let requests = try RequestInput(defaults: defaults).read(Array(data))
+      if requests.isEmpty { throw CommandFailure(.usage, "request: --file: \(path) names no order") }
+      return requests
+    } catch let error as RequestInput.Faults {
+      throw CommandFailure(.data, "request: --file: \(error)")
     }
-    await producer.close(timeout: .seconds(5))
-    guard let tails else {
-      for request in requests { StandardOutput.write("requested \(request.orderID) as \(request.cancelID)\n") }
-      return []
-    }
-    return try await collect(requests, from: tails, patience)
-  }
-
-  private func collect(
-    _ requests: [CancelRequest], from tails: Tails, _ patience: Duration
-  ) async throws -> [CancelResult] {
-    let printer = ResultPrinter(json: json)
-    printer.begin()
-    let view = WaitingView(Set(requests.map(\.cancelID)))
-    let awaited = AwaitedResults(Set(requests.map(\.cancelID)), printer, view)
-    try await withThrowingTaskGroup(of: Bool.self) { group in
-      group.addTask {
-        try await tails.results.run { messages in awaited.take(messages) ? .stop : .continue }
-        return true
-      }
-      group.addTask {
-        try await Task.sleep(for: patience)
-        return true
-      }
-      group.addTask {
-        // Progress is told where it can be; a worker may be configured without.
-        try? await tails.progress?.run { messages in
-          for message in messages { if let event = try? ProgressDecoder().decode(message) { view.take(event) } }
-          return .continue
-        }
-        return false
-      }
-      group.addTask {
-        while !Task.isCancelled {
-          view.tick()
-          try? await Task.sleep(for: .seconds(1))
-        }
-        return false
-      }
-      // All results are here, or patience is at its end.
-      while try await group.next() == false {}
-      group.cancelAll()
-    }
-    view.end()
-    return awaited.found
-  }
-}
-
-/// What a command that waits reads.
-private struct Tails {
-  var results: KafkaTail
-  /// `nil` where there is no such topic.
-  var progress: KafkaTail?
-
-  static func open(_ configuration: WorkerConfiguration, logger: Logger) async throws -> Tails {
-    let kafka = configuration.kafkaClient
-    let topics = configuration.topicNames
-    return Tails(
-      results: try await KafkaTail.open(configuration: kafka, topic: topics.results, from: .end, logger: logger),
-      progress: try? await KafkaTail.open(
-        configuration: kafka, topic: topics.progress, from: .end, logger: logger, timeout: .seconds(5)))
   }
 }

@@ -1,7 +1,6 @@
 import ArgumentParser
 import CancelService
 import Kafka
-import Logging
 import Operations
 
 /// `cancel-worker topics`
@@ -22,7 +21,7 @@ struct TopicsCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
       abstract: "Create the topics as the worker needs them: equal partition counts, the ledger compacted.",
       discussion: """
-        Topics that exist are left as they are.
+        Topics that exist are left as they are; what is wrong with them is told, with the exit status 78.
 
         EXAMPLE
           cancel-worker topics create --config worker.yaml --partitions 12 --replication-factor 3
@@ -46,23 +45,40 @@ struct TopicsCommand: AsyncParsableCommand {
 
     func run() async throws {
       let configuration = try file.load()
-      try await withAdmin(configuration) { admin in
-        let layout = TopicLayout(configuration.topicNames)
-        let outcomes = try await admin.createTopics(
-          layout.specifications(
-            partitions: partitions ?? configuration.topics.partitions,
-            replicationFactor: replicationFactor ?? configuration.topics.replicationFactor))
-        var failed = false
-        for outcome in outcomes {
+      try await untilInterrupted { try await create(configuration) }
+    }
+
+    private func create(_ configuration: WorkerConfiguration) async throws {
+      let layout = TopicLayout(configuration.topicNames)
+      let specifications = layout.specifications(
+        partitions: partitions ?? configuration.topics.partitions,
+        replicationFactor: replicationFactor ?? configuration.topics.replicationFactor)
+      let failed = try await withAdmin(configuration, file) { admin in
+        var failed = 0
+        for outcome in try await admin.createTopics(specifications, timeout: .seconds(10)) {
           switch outcome.error {
           case nil: StandardOutput.write("created \(outcome.name)\n")
           case let error? where error.code == .topicAlreadyExists: StandardOutput.write("exists  \(outcome.name)\n")
           case let error?:
-            failed = true
-            StandardOutput.write("failed  \(outcome.name): \(error)\n")
+            failed += 1
+            StandardOutput.write("failed  \(outcome.name): \(error.message)\n")
           }
         }
-        if failed { throw CommandFailure(code: .unavailable, message: "not every topic could be created").exit }
+        guard failed == 0 else { return failed }
+        try await waitUntilKnown(specifications.map(\.name), admin)
+        try tell(try await layout.faults(admin))
+        return 0
+      }
+      if failed > 0 { throw CommandFailure(.unavailable, "\(counted(failed, "topic")) could not be created") }
+    }
+
+    /// Brokers hear of new topics one after another.
+    private func waitUntilKnown(_ names: [String], _ admin: KafkaAdmin) async throws {
+      let deadline = ContinuousClock.now + .seconds(5)
+      while try await admin.describeTopics(names, timeout: .seconds(5)).contains(where: { $0.partitions == nil }),
+        ContinuousClock.now < deadline
+      {
+        try await Task.sleep(for: .milliseconds(50))
       }
     }
   }
@@ -72,7 +88,9 @@ struct TopicsCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
       abstract: "Show the topics as they are, and what is wrong with them.",
       discussion: """
-        The exit status is 78 where something is wrong.
+        Shows of each topic its partitions, how many brokers keep each of them and how many of these are in sync (the \
+        least of all partitions), what happens to old records, and after how long. A topic that the worker can do \
+        without is no fault. The exit status is 78 where something is wrong.
 
         EXAMPLE
           cancel-worker topics describe --config worker.yaml
@@ -83,34 +101,59 @@ struct TopicsCommand: AsyncParsableCommand {
 
     func run() async throws {
       let configuration = try file.load()
-      try await withAdmin(configuration) { admin in
-        let layout = TopicLayout(configuration.topicNames)
-        let found = try await layout.partitions(admin)
-        for name in configuration.topicNames.all {
-          StandardOutput.write("\(name)\t\(found[name].map { "\($0) partitions" } ?? "missing")\n")
+      try await untilInterrupted { try await describe(configuration) }
+    }
+
+    private func describe(_ configuration: WorkerConfiguration) async throws {
+      let names = configuration.topicNames
+      try await withAdmin(configuration, file) { admin in
+        var rows = [["TOPIC", "PARTITIONS", "REPLICAS", "IN SYNC", "CLEANUP", "RETENTION"]]
+        for topic in try await admin.describeTopics(names.all, timeout: .seconds(5)) {
+          guard let partitions = topic.partitions else {
+            let isOptional = topic.name == names.progress
+            rows.append([topic.name, isOptional ? "missing (optional: no progress events)" : "missing"])
+            continue
+          }
+          let settings = (try? await admin.topicConfiguration(topic.name, timeout: .seconds(5))) ?? [:]
+          let leaderless = topic.leaderless > 0 ? " (\(topic.leaderless) without a leader)" : ""
+          rows.append([
+            topic.name, "\(partitions)\(leaderless)", "\(topic.replicas)", "\(topic.inSyncReplicas)",
+            settings["cleanup.policy"] ?? "not told", Self.retention(settings),
+          ])
         }
-        let faults = try await layout.faults(admin)
-        for fault in faults { StandardOutput.write("fault: \(fault)\n") }
-        if !faults.isEmpty {
-          throw CommandFailure(code: .configuration, message: "\(faults.count) faults in the topics").exit
-        }
+        StandardOutput.write(table(rows))
+        try tell(try await TopicLayout(names).faults(admin))
       }
+    }
+
+    /// How long records are kept, in the largest unit that goes into it.
+    static func retention(_ settings: [String: String]) -> String {
+      if settings["cleanup.policy"] == "compact" { return "latest of each key" }
+      guard let text = settings["retention.ms"], let milliseconds = Int64(text) else { return "not told" }
+      if milliseconds < 0 { return "for ever" }
+      let units: [(Int64, String)] = [(86_400_000, "d"), (3_600_000, "h"), (60_000, "m"), (1000, "s")]
+      for (size, name) in units where milliseconds >= size && milliseconds % size == 0 {
+        return "\(milliseconds / size)\(name)"
+      }
+      return "\(milliseconds)ms"
     }
   }
 }
 
-/// Runs `body` with an admin client; an unreachable broker ends the command with its own exit code.
-func withAdmin(_ configuration: WorkerConfiguration, _ body: (KafkaAdmin) async throws -> Void) async throws {
-  do {
-    let admin = try KafkaAdmin(configuration: configuration.kafkaClient, logger: CommandLog.logger(configuration))
-    do {
-      try await body(admin)
-      await admin.close(timeout: .seconds(5))
-    } catch {
-      await admin.close(timeout: .seconds(5))
-      throw error
+/// Tells the faults that keep a worker from its work, and ends the command where there are some.
+private func tell(_ faults: [TopicFault]) throws {
+  let grave = faults.filter(\.kind.endsWorker)
+  for fault in grave { StandardOutput.write("fault: \(fault)\n") }
+  if !grave.isEmpty { throw CommandFailure(.configuration, "\(counted(grave.count, "fault")) in the topics") }
+}
+
+private func table(_ rows: [[String]]) -> String {
+  let columns = rows.map(\.count).max() ?? 0
+  let widths = (0..<columns).map { column in rows.compactMap { $0.dropFirst(column).first?.count }.max() ?? 0 }
+  return rows.map { row in
+    let cells = row.enumerated().map { index, cell in
+      index == row.count - 1 ? cell : cell + String(repeating: " ", count: max(0, widths[index] - cell.count))
     }
-  } catch let error as KafkaError {
-    throw CommandFailure(code: Operations.ExitCode(for: error), error).exit
-  }
+    return cells.joined(separator: "  ") + "\n"
+  }.joined()
 }

@@ -1,5 +1,6 @@
 import ArgumentParser
 import CancelContract
+import CancelService
 import Foundation
 import Kafka
 import Operations
@@ -10,8 +11,8 @@ struct WatchCommand: AsyncParsableCommand {
     commandName: "watch",
     abstract: "Print results as they are published.",
     discussion: """
-      An outcome with a * was answered without a call of its own. Coloured on a terminal, unless NO_COLOR is set. Ends \
-      with SIGINT.
+      An outcome with a * was answered without a call of its own. Coloured on a terminal, unless NO_COLOR is set. SIGINT \
+      or SIGTERM ends it.
 
       EXAMPLES
         cancel-worker watch
@@ -36,14 +37,16 @@ struct WatchCommand: AsyncParsableCommand {
 
   func run() async throws {
     let configuration = try file.load()
-    let logger = CommandLog.logger(configuration)
+    try await untilInterrupted { try await watch(configuration) }
+  }
+
+  private func watch(_ configuration: WorkerConfiguration) async throws {
     let printer = ResultPrinter(json: json)
-    let order = order
-    let account = account
-    do {
+    let (order, account) = (order, account)
+    try await withBroker(configuration, file) {
       let tail = try await KafkaTail.open(
         configuration: configuration.kafkaClient, topic: configuration.topicNames.results,
-        from: fromBeginning ? .beginning : .end, logger: logger)
+        from: fromBeginning ? .beginning : .end, logger: CommandLog.logger(file), timeout: .seconds(5))
       printer.begin()
       try await tail.run { messages in
         for message in messages {
@@ -58,8 +61,6 @@ struct WatchCommand: AsyncParsableCommand {
         }
         return .continue
       }
-    } catch let error as KafkaError {
-      throw CommandFailure(code: Operations.ExitCode(for: error), error).exit
     }
   }
 }

@@ -4,7 +4,7 @@ import Foundation
 import Kafka
 
 /// A routine backlog over 40 accounts under a tight quota; then the switch is pulled.
-struct KillSwitchDemo {
+struct KillSwitchDemo: Sendable {
   let seed: UInt64
   let adminPort: Int?
 
@@ -25,30 +25,32 @@ struct KillSwitchDemo {
       setup.policy.quotaCalls = quota
       setup.policy.quotaWindow = window
     }
-    let view = DemoView()
-    view.begin(
-      "\(accounts.count) accounts, \(quota) calls per \(window) each: "
+    let tally = ResultTally(
+      title: "\(accounts.count) accounts, \(quota) calls per \(window) each: "
         + "\(routinePerAccount) routine cancels per account, then a kill-switch of \(killSwitchPerAccount)")
-    let tally = ResultTally(view: view)
-    let tail = try await KafkaTail.open(
-      configuration: stage.kafka, topic: stage.topics.results, from: .beginning, logger: CommandLog.quiet)
     let total = accounts.count * (routinePerAccount + killSwitchPerAccount)
-    try await withThrowingTaskGroup(of: Void.self) { group in
-      group.addTask { try await tail.run { tally.take($0) >= total ? .stop : .continue } }
-      group.addTask { try await pull(stage) }
-      try await group.waitForAll()
+    let played: Result<Void, any Error>
+    do {
+      try await stage.play(total, tally) { try await pull(stage) }
+      played = .success(())
+    } catch {
+      played = .failure(error)
     }
-    view.end()
     try await stage.clear()
-    return report(tally, stage, total: total)
+    tally.end()
+    let passed = report(tally, stage, total: total)
+    try played.get()
+    return passed
   }
 
   /// Sends the backlog, waits until the worker is at it, and pulls the switch.
   private func pull(_ stage: DemoStage) async throws {
     let producer = try KafkaProducer(configuration: stage.kafka, transactionalID: nil, logger: CommandLog.quiet)
     try await producer.publish(records(stage, "routine", from: 1_000_000, routinePerAccount))
-    await stage.simulator.state.waitForCalls(accounts.count * 15)
-    try await producer.publish(records(stage, "killSwitch", from: 2_000_000, killSwitchPerAccount))
+    await stage.waitForCalls(accounts.count * 15)
+    if !Task.isCancelled {
+      try await producer.publish(records(stage, "killSwitch", from: 2_000_000, killSwitchPerAccount))
+    }
     await producer.close(timeout: .seconds(5))
   }
 
@@ -72,7 +74,6 @@ struct KillSwitchDemo {
     let optimum = accounts.map { earliestDrain(for: $0, results, pulledAt) }.max() ?? 0
     let inversions = accounts.map { overtaken(for: $0, results, isKillSwitch) }.reduce(0, +)
     let throttled = stage.simulator.state.statuses[429] ?? 0
-    StandardOutput.write(tally.summary + "\n")
     StandardOutput.write(
       String(
         format: "demo: requests=%d results=%d missing=%d repeated=%d calls=%d drain=%.2fs optimum=%.2fs ratio=%.3f "

@@ -2,8 +2,8 @@ import CancelContract
 import EToroSimulator
 import Kafka
 
-/// A mixed load through the real worker: duplicates, bad messages, refusals, and faults if wanted.
-struct MixedDemo {
+/// A mixed load without a quota, with faults of the API if wanted.
+struct MixedDemo: Sendable {
   let requests: Int
   let duplicates: Double
   let hasFaults: Bool
@@ -29,34 +29,32 @@ struct MixedDemo {
       // So that a refused order that comes again is answered from memory, however long the demo takes.
       setup.policy.rejectedWindow = .seconds(3600)
     }
-    let view = DemoView()
-    view.begin(
-      "\(requests) requests, \(Int(duplicates * 100)) % of them duplicates, 2 % unreadable; * = no call of its own")
-    let tally = ResultTally(view: view)
-    let tail = try await KafkaTail.open(
-      configuration: stage.kafka, topic: stage.topics.results, from: .beginning, logger: CommandLog.quiet)
-    let expected = requests
-    try await withThrowingTaskGroup(of: Void.self) { group in
-      group.addTask { try await tail.run { tally.take($0) >= expected ? .stop : .continue } }
-      group.addTask { try await send(to: stage, accounts) }
-      try await group.waitForAll()
+    let tally = ResultTally(
+      title: "\(requests) requests, \(Int(duplicates * 100)) % of them duplicates, 2 % unreadable; "
+        + "* = no call of its own")
+    let played: Result<Void, any Error>
+    do {
+      try await stage.play(requests, tally) { try await send(to: stage, accounts) }
+      played = .success(())
+    } catch {
+      played = .failure(error)
     }
-    view.end()
     try await stage.clear()
+    tally.end()
     let verdict = tally.verdict(requests: requests)
-    StandardOutput.write(tally.summary + "\n")
     StandardOutput.write(
       "demo: requests=\(requests) results=\(verdict.results) missing=\(verdict.missing) repeated=\(verdict.repeated) "
         + "calls=\(stage.simulator.state.totalCalls)\n")
+    try played.get()
     return verdict.missing == 0 && verdict.repeated == 0
   }
 
   private func send(to stage: DemoStage, _ accounts: [AccountName]) async throws {
-    var load = DemoLoad(seed: seed, duplicates: duplicates, accounts: accounts)
+    var mix = RequestMix(seed: seed, duplicates: duplicates, garbage: 0.02, refusals: 0.05, accounts: accounts)
     let producer = try KafkaProducer(configuration: stage.kafka, transactionalID: nil, logger: CommandLog.quiet)
     var left = requests
-    while left > 0 {
-      let messages = (0..<min(50, left)).map { _ in load.next() }
+    while left > 0, !Task.isCancelled {
+      let messages = (0..<min(50, left)).map { _ in mix.next() }
       left -= messages.count
       try await producer.publish(
         messages.map { KafkaRecord(topic: stage.topics.requests, key: $0.key, value: $0.value) })

@@ -18,17 +18,13 @@ final class WaitingView: Sendable {
   private let write: @Sendable (String) -> Void
 
   init(
-    _ cancelIDs: Set<String>, isLive: Bool = WaitingView.standardErrorIsTerminal,
+    _ cancelIDs: Set<String>, isLive: Bool = StandardError.isTerminal,
     write: @escaping @Sendable (String) -> Void = { StandardError.write($0) }
   ) {
     state = Mutex(State(waiting: cancelIDs))
     total = cancelIDs.count
     self.isLive = isLive
     self.write = write
-  }
-
-  static var standardErrorIsTerminal: Bool {
-    isatty(STDERR_FILENO) == 1 && ProcessInfo.processInfo.environment["TERM"] != "dumb"
   }
 
   /// The result is here; `print` shows it, and nothing else is written meanwhile.

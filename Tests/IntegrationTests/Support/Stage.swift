@@ -2,6 +2,8 @@ import CancelContract
 import EToroSimulator
 import Foundation
 import Kafka
+import Synchronization
+import WorkerHarness
 
 /// What one test plays on: topics, the API and the workers' configuration.
 struct Stage {
@@ -11,6 +13,7 @@ struct Stage {
   let accountsFile: URL
   private let environment: [String: String]
   private let folder: URL
+  private let roster = Roster()
 
   /// Accounts `a0`, `a1`, …, each with a user key of its own; `a0` is the default.
   static func make(
@@ -42,17 +45,36 @@ struct Stage {
     _ name: String = "w0", command: String = "run", settings: [String: String] = [:], unreadLog: FileHandle? = nil
   ) throws -> WorkerUnderTest {
     let own = ["WORKER_INSTANCE_ID": "\(topics.group)-\(name)"]
-    return try WorkerUnderTest(
+    let worker = try WorkerUnderTest(
       command: command,
       environment: environment.merging(own) { _, own in own }.merging(settings) { _, given in given },
       log: log(of: name), unreadLog: unreadLog)
+    roster.workers.withLock { $0.append(worker) }
+    return worker
   }
 
   /// Waits until the log of the workers of this name says so.
   func waitForLog(_ text: String, of name: String = "w0") async throws {
-    while try !String(contentsOf: log(of: name), encoding: .utf8).contains(text) {
-      try await Task.sleep(for: .milliseconds(10))
+    let log = log(of: name)
+    // What a log says may be the reason for which its worker ends.
+    _ = try await IntegrationTests.eventually("'\(text)' in the log of \(name)", within: .seconds(60)) {
+      try String(contentsOf: log, encoding: .utf8).contains(text) ? true : nil
     }
+  }
+
+  /// Waits until the API had so many calls.
+  func waitForCalls(_ count: Int) async throws {
+    let state = simulator.state
+    _ = try await eventually("\(count) calls, had \(state.totalCalls)") { state.totalCalls >= count ? true : nil }
+  }
+
+  /// Asks until there is an answer, unless one of the stage's workers ends by itself.
+  func eventually<Value>(
+    _ what: @autoclosure () -> String, within limit: Duration = .seconds(180),
+    _ question: () async throws -> Value?
+  ) async throws -> Value {
+    try await IntegrationTests.eventually(
+      what(), within: limit, workers: { roster.workers.withLock { $0 } }, question)
   }
 
   /// The log of the workers of this name.
@@ -81,9 +103,9 @@ struct Stage {
 
   /// All results, once `count` requests have one.
   func results(_ count: Int) async throws -> [CancelResult] {
-    while true {
+    try await eventually("\(count) results") {
       let results = try await topics.results()
-      if Set(results.map(\.source)).count >= count { return results }
+      return Set(results.map(\.source)).count >= count ? results : nil
     }
   }
 
@@ -92,4 +114,32 @@ struct Stage {
     await simulator.stop()
     try? FileManager.default.removeItem(at: folder)
   }
+}
+
+/// The workers that a stage started.
+private final class Roster: Sendable {
+  let workers = Mutex<[WorkerUnderTest]>([])
+}
+
+/// Asks again and again until there is an answer. Fails at once where one of the workers ended that nobody ended, with
+/// the end of its log, and after the limit, saying what was waited for.
+func eventually<Value>(
+  _ what: @autoclosure () -> String, within limit: Duration = .seconds(180),
+  workers: () -> [WorkerUnderTest] = { [] }, _ question: () async throws -> Value?
+) async throws -> Value {
+  let deadline = ContinuousClock.now + limit
+  while true {
+    if let answer = try await question() { return answer }
+    for worker in workers() { try worker.checkAlive() }
+    guard ContinuousClock.now < deadline else { throw WaitedInVain(what: what(), limit: limit) }
+    try await Task.sleep(for: .milliseconds(10))
+  }
+}
+
+/// A wait that came to its limit.
+struct WaitedInVain: Error, CustomStringConvertible {
+  var what: String
+  var limit: Duration
+
+  var description: String { "waited for \(what), in vain for \(limit)" }
 }

@@ -1,10 +1,14 @@
 import Foundation
 import Synchronization
+import WorkerHarness
 
 /// The real worker as a process of its own.
 final class WorkerUnderTest: Sendable {
   private let process: Process
   private let exits: AsyncStream<Int32>
+  private let log: URL
+  /// Set once the test ends the worker or waits for its end: until then an end is a failure.
+  private let mayEnd = Atomic<Bool>(false)
 
   /// Starts `cancel-worker run`, or another command, with this environment; its log goes to `log`.
   ///
@@ -30,6 +34,7 @@ final class WorkerUnderTest: Sendable {
     }
     try process.run()
     self.process = process
+    self.log = log
   }
 
   deinit {
@@ -49,13 +54,21 @@ final class WorkerUnderTest: Sendable {
       .appendingPathComponent("cancel-worker")
   }
 
+  /// - Throws: `WorkerEnded` where it ended by itself, with the end of its log.
+  func checkAlive() throws {
+    guard !process.isRunning, !mayEnd.load(ordering: .relaxed) else { return }
+    throw WorkerEnded(status: process.terminationStatus, log: WorkerHarness.tail(of: log))
+  }
+
   func send(_ signal: Int32) {
+    mayEnd.store(true, ordering: .relaxed)
     kill(process.processIdentifier, signal)
   }
 
   /// Waits for its end.
   @discardableResult
   func waitForExit() async -> Int32 {
+    mayEnd.store(true, ordering: .relaxed)
     for await status in exits { return status }
     return process.terminationStatus
   }

@@ -73,7 +73,8 @@ import Testing
   /// What librdkafka says of a sensitive property reaches the operator, without the value.
   @Test func librdkafkasReasonIsShownWithoutTheValue() {
     let faults = configuration([
-      "sasl.jaas.config": "username=canary-7f3a password=canary-7f3b", "sasl.kerberos.min.time.before.relogin": "canary",
+      "sasl.jaas.config": "username=canary-7f3a password=canary-7f3b",
+      "sasl.kerberos.min.time.before.relogin": "canary",
     ]).validate()
     let texts = Dictionary(uniqueKeysWithValues: faults.map { ($0.property, $0.message) })
     #expect(texts["sasl.jaas.config"]?.contains("JAAS configuration is not supported") == true, "\(faults)")
@@ -89,7 +90,9 @@ import Testing
     ])
     let faults = wanted.missingFeatures(["sasl", "sasl_oauthbearer", "zstd"], version: "2.0.2")
     #expect(faults.map(\.property) == ["security.protocol", "sasl.oauthbearer.method"])
-    for fault in faults { #expect(fault.message.contains("2.0.2") && fault.message.contains("librdkafka1"), "\(fault)") }
+    for fault in faults {
+      #expect(fault.message.contains("2.0.2") && fault.message.contains("librdkafka1"), "\(fault)")
+    }
     #expect(wanted.missingFeatures(["ssl", "sasl", "sasl_oauthbearer", "oidc", "zstd"], version: "2.0.2").isEmpty)
   }
 }

@@ -8,7 +8,8 @@ struct DemoCommand: AsyncParsableCommand {
     commandName: "demo",
     abstract: "Run everything in one process: an embedded broker, a simulated API, the real worker, a load.",
     discussion: """
-      The last line counts what happened; the exit status is 0 only if no result is missing and none is repeated.
+      The last line counts what happened; the exit status is 0 only if no result is missing and none is repeated. SIGINT \
+      or SIGTERM ends the demo in order, with the status 130 or 143; a second one ends it at once.
 
       EXAMPLES
         cancel-worker demo
@@ -46,20 +47,33 @@ struct DemoCommand: AsyncParsableCommand {
   var adminPort: Int?
 
   func validate() throws {
-    guard (1...10_000_000).contains(requests) else { throw ValidationError("--requests must be 1 to 10000000") }
-    guard (0...0.95).contains(duplicates) else { throw ValidationError("--duplicates must be 0 to 0.95") }
+    guard (1...10_000_000).contains(requests) else { throw ValidationError("--requests must be 1 to 10000000.") }
+    guard (0...0.95).contains(duplicates) else { throw ValidationError("--duplicates must be 0 to 0.95.") }
+    if let adminPort, !(0...65_535).contains(adminPort) { throw ValidationError("--admin-port must be 0 to 65535.") }
   }
 
   func run() async throws {
+    let (scenario, requests, duplicates, faults, seed, adminPort) =
+      (scenario, requests, duplicates, faults, seed, adminPort)
     let passed: Bool
-    switch scenario {
-    case .mixed:
-      passed = try await MixedDemo(
-        requests: requests, duplicates: duplicates, hasFaults: faults, seed: seed, adminPort: adminPort
-      ).run()
-    case .killSwitch:
-      passed = try await KillSwitchDemo(seed: seed, adminPort: adminPort).run()
+    do {
+      passed = try await interruptible(drain: .seconds(15)) {
+        switch scenario {
+        case .mixed:
+          try await MixedDemo(
+            requests: requests, duplicates: duplicates, hasFaults: faults, seed: seed, adminPort: adminPort
+          ).run()
+        case .killSwitch:
+          try await KillSwitchDemo(seed: seed, adminPort: adminPort).run()
+        }
+      }
+    } catch let error as Interrupted {
+      throw CommandFailure(status: error.status, "demo: interrupted before every request had its result")
+    } catch let error as CommandFailure {
+      throw error
+    } catch {
+      throw CommandFailure(Operations.ExitCode(for: error), "demo: \(error)")
     }
-    if !passed { throw ArgumentParser.ExitCode(Operations.ExitCode.verdict.rawValue) }
+    if !passed { throw CommandFailure(.verdict, "") }
   }
 }

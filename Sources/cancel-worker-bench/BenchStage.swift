@@ -1,3 +1,5 @@
+import CancelContract
+import CancelCore
 import CancelService
 import Foundation
 import Kafka
@@ -101,5 +103,93 @@ struct BenchStage {
   func clear() async throws {
     try await stub.stop()
     try FileManager.default.removeItem(at: folder)
+  }
+}
+
+extension BenchStage {
+  private static let chunk = 20_000
+
+  /// Publishes one request for each number, keyed by its order.
+  func send(
+    _ orders: Range<Int>, priority: String = "routine", account: @escaping @Sendable (Int) -> String? = { _ in nil }
+  ) async throws {
+    let topic = names.requests
+    try await publish(orders) { orders in
+      orders.map { order in
+        let member = account(order).map { ",\"account\":\"\($0)\"" } ?? ""
+        return KafkaRecord(
+          topic: topic, key: Array("\(order)".utf8),
+          value: Array("{\"orderId\":\(order),\"priority\":\"\(priority)\"\(member)}".utf8))
+      }
+    }
+  }
+
+  /// Fills the ledger with orders that are settled.
+  func remember(_ orders: Range<Int>) async throws {
+    let ledger = SettledLedger(topic: names.ledger, partitions: partitions)
+    try await publish(orders) { ledger.records(of: $0) }
+  }
+
+  private func publish(_ orders: Range<Int>, _ records: @Sendable (Range<Int>) -> [KafkaRecord]) async throws {
+    let producer = try KafkaProducer(configuration: kafka, transactionalID: nil, logger: BenchStage.logger)
+    var next = orders.lowerBound
+    while next < orders.upperBound {
+      let end = min(next + BenchStage.chunk, orders.upperBound)
+      try await producer.publish(records(next..<end))
+      next = end
+    }
+    await producer.close(timeout: .seconds(5))
+  }
+}
+
+extension BenchStage {
+  /// Writes an accounts file with accounts `a0`, `a1`, … and returns the settings that name it.
+  func accountsFile(_ count: Int) throws -> [String: String] {
+    let members = (0..<count).map {
+      "\"a\($0)\":{\"environment\":\"demo\",\"apiKey\":\"key\",\"userKey\":\"user-\($0)\"}"
+    }
+    let file = folder.appendingPathComponent("accounts.json")
+    try "{\"accounts\":{\(members.joined(separator: ","))}}".write(to: file, atomically: true, encoding: .utf8)
+    try FileManager.default.setAttributes([.posixPermissions: 0o600], ofItemAtPath: file.path)
+    return ["ACCOUNTS_FILE": file.path, "ACCOUNTS_DEFAULT": "a0"]
+  }
+}
+
+/// Ledger records of orders that were cancelled, as the worker's own decisions write them.
+struct SettledLedger: Sendable {
+  let topic: String
+  let partitions: Int
+
+  /// The records of these orders, a moment old.
+  func records(of orders: Range<Int>) -> [KafkaRecord] {
+    var policy = CancelPolicy()
+    policy.quotaCalls = 0
+    policy.maxInFlight = 1
+    var engine = CancelEngine(policy: policy, defaultAccount: "default", seed: 1)
+    let now = Timestamp(microseconds: Int64(Date.now.timeIntervalSince1970 * 1e6))
+    engine.configure(accounts: ["default": QuotaKey(index: 0)], at: now)
+    for partition in 0..<Int32(partitions) {
+      let assignment = Assignment(partition: partition, number: 1)
+      engine.assign(assignment)
+      engine.restored(assignment, position: 0, at: now)
+    }
+    for order in orders { cancel(order, &engine, at: now) }
+    guard let batch = engine.nextBatch() else { return [] }
+    return batch.ledger.map {
+      KafkaRecord(topic: topic, partition: $0.partition, key: $0.key, value: $0.value)
+    }
+  }
+
+  private func cancel(_ order: Int, _ engine: inout CancelEngine, at now: Timestamp) {
+    guard let orderID = OrderID(Int64(order)) else { return }
+    let request = ReceivedRequest(
+      request: CancelRequest(cancelID: UUID().uuidString.lowercased(), orderID: orderID),
+      source: SourceCoordinates(
+        topic: topic, partition: Int32(order % partitions), offset: Int64(order / partitions)),
+      producedAt: now, receivedAt: now)
+    _ = engine.receive(request, at: now)
+    guard let call = engine.nextCall(at: now, requestID: { UUID() }) else { return }
+    engine.answered(
+      call.id, CancelAnswer(kind: .accepted, httpStatus: 200, token: UUID().uuidString.lowercased()), at: now)
   }
 }

@@ -1,5 +1,37 @@
 import Foundation
 
+/// One measured figure, with the floor that the same run measured, and what is to be reached.
+struct Figure: Codable {
+  var name: String
+  var setting: String
+  var value: Double
+  var unit: String
+  /// What the machine allows, as the same run measured it.
+  var floor: Double?
+  /// What is to be reached: at most this, or at least this where more is better.
+  var target: Double?
+  var moreIsBetter = false
+
+  var ratio: Double? { floor.map { value / $0 } }
+
+  var meetsTarget: Bool? { target.map { moreIsBetter ? value >= $0 : value <= $0 } }
+}
+
+/// Exact percentiles of samples.
+struct Percentiles {
+  private let sorted: [Double]
+
+  init(_ samples: [Double]) {
+    sorted = samples.sorted()
+  }
+
+  /// The smallest sample that at least this share of all does not exceed.
+  subscript(share: Double) -> Double {
+    guard !sorted.isEmpty else { return .nan }
+    return sorted[min(sorted.count - 1, max(0, Int((share * Double(sorted.count)).rounded(.up)) - 1))]
+  }
+}
+
 /// All figures of a run.
 struct Report {
   private(set) var figures: [Figure] = []

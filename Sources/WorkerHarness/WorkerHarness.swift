@@ -1,0 +1,56 @@
+import Foundation
+
+#if canImport(FoundationNetworking)
+  import FoundationNetworking
+#endif
+
+/// What the benchmark and the tests of whole workers need around a worker in a process of its own.
+public enum WorkerHarness {
+  /// A port of the loopback interface on which nobody listens.
+  public static func freePort() throws -> Int {
+    let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+    defer { close(descriptor) }
+    var address = sockaddr_in()
+    address.sin_family = sa_family_t(AF_INET)
+    address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
+    var length = socklen_t(MemoryLayout<sockaddr_in>.size)
+    let isBound = withUnsafeMutablePointer(to: &address) { pointer in
+      pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+        bind(descriptor, $0, length) == 0 && getsockname(descriptor, $0, &length) == 0
+      }
+    }
+    guard isBound else { throw CocoaError(.fileReadUnknown) }
+    return Int(UInt16(bigEndian: address.sin_port))
+  }
+
+  /// The status of a page, with its headers and body as text.
+  public static func page(_ url: String) async throws -> (status: Int, text: String) {
+    guard let address = URL(string: url) else { throw CocoaError(.fileReadInvalidFileName) }
+    let (data, response) = try await URLSession.shared.data(from: address)
+    guard let answer = response as? HTTPURLResponse else { throw CocoaError(.fileReadUnknown) }
+    return (answer.statusCode, "\(answer.allHeaderFields)\n" + String(decoding: data, as: UTF8.self))
+  }
+
+  /// The end of a log, for the message of a failure.
+  public static func tail(of log: URL, lines: Int = 20) -> String {
+    let text = (try? String(contentsOf: log, encoding: .utf8)) ?? "(no log)"
+    return text.split(separator: "\n").suffix(lines).joined(separator: "\n")
+  }
+}
+
+/// A worker ended although nobody asked it to.
+public struct WorkerEnded: Error, CustomStringConvertible {
+  /// The exit status.
+  public var status: Int32
+  /// The end of its log.
+  public var log: String
+
+  /// An end with this status.
+  public init(status: Int32, log: String) {
+    self.status = status
+    self.log = log
+  }
+
+  /// The status and the end of the log.
+  public var description: String { "the worker ended with status \(status) before its time:\n\(log)" }
+}

@@ -1,0 +1,134 @@
+import Foundation
+
+/// What can be measured.
+enum BenchPart: String, CaseIterable {
+  case floors, throughput, latency, allocations, idle, restore
+  case killSwitch = "kill-switch"
+  case partitions, accounts, ledgers
+}
+
+/// The measurements; each adds its figures to the report.
+struct Bench {
+  let bootstrap: String
+  let ownBinary: URL
+  let worker: URL
+  /// What loads are divided by.
+  let scale: Int
+
+  static let guarantees = ["exactlyOnce", "atLeastOnce"]
+
+  func measure(_ part: BenchPart, into report: inout Report) async throws {
+    switch part {
+    case .floors: try await floors(into: &report)
+    case .throughput: try await throughput(into: &report)
+    case .latency: try await latency(into: &report)
+    case .allocations: try await allocations(into: &report)
+    case .idle: try await idle(into: &report)
+    case .restore: try await restore([1_000_000 / scale], into: &report)
+    case .killSwitch: try await killSwitch(into: &report)
+    case .partitions: try await partitions(into: &report)
+    case .accounts: try await accounts(into: &report)
+    case .ledgers: try await restore([10_000, 100_000].map { $0 / scale }, into: &report)
+    }
+  }
+
+  func stage(partitions: Int = 4, delay: Duration = .zero, notesArrivals: Bool = false) async throws -> BenchStage {
+    try await BenchStage(
+      bootstrap: bootstrap, worker: worker, partitions: partitions, delay: delay, notesArrivals: notesArrivals)
+  }
+}
+
+extension Bench {
+  /// A worker with nothing to do.
+  func idle(into report: inout Report) async throws {
+    let stage = try await stage()
+    let worker = try await stage.worker([:])
+    report.add("start to ready", "empty ledger", worker.startSeconds, "s", target: 2)
+    report.add("resident memory", "idle", worker.process.residentMebibytes, "MiB", target: 60)
+    let seconds = 10 / min(scale, 3)
+    let all = worker.process.cpuMicroseconds
+    let own = worker.process.ownThreadsMicroseconds
+    try await Task.sleep(for: .seconds(seconds))
+    let percent = 1e4 * Double(seconds)
+    report.add("CPU", "idle", (worker.process.cpuMicroseconds - all) / percent, "%", target: 1)
+    // A broker that answers a fetch at once where there is nothing keeps librdkafka's threads busy.
+    report.add("CPU without librdkafka's threads", "idle", (worker.process.ownThreadsMicroseconds - own) / percent, "%")
+    worker.process.stop()
+    try await stage.clear()
+  }
+}
+
+extension Bench {
+  /// Workers that start with a day's orders in the ledger.
+  func restore(_ sizes: [Int], into report: inout Report) async throws {
+    for orders in sizes {
+      let stage = try await stage()
+      try await stage.remember(1..<orders + 1)
+      let floor = try await secondsToRead(stage.names.ledger, of: stage)
+      let worker = try await stage.worker([:])
+      let isMillion = orders == 1_000_000
+      let setting = "\(orders) remembered orders"
+      report.add("start to ready", setting, worker.startSeconds, "s", floor: floor, target: isMillion ? 5 : nil)
+      report.add(
+        "resident memory", setting, worker.process.residentMebibytes, "MiB", target: isMillion ? 400 : nil)
+      report.add(
+        "most resident memory", setting, worker.process.mostResidentMebibytes, "MiB", target: isMillion ? 400 : nil)
+      worker.process.stop()
+      // The same load as without a ledger: what is remembered must not slow anything down.
+      let load = try await drain(stage, orders + 1..<orders + 1 + 100_000 / scale)
+      report.add(
+        "throughput", setting, load.perSecond, "results/s", floor: report.value(Bench.httpFloor, "64 in flight"))
+      report.add("CPU per request", setting, load.processorMicroseconds, "µs")
+      try await stage.clear()
+    }
+  }
+}
+
+extension Bench {
+  private static let perKey = 20
+
+  /// The switch is pulled over many accounts at once: as many orders each as a key's window holds.
+  func killSwitch(into report: inout Report) async throws {
+    let accounts = 10_000 / scale
+    let orders = accounts * Bench.perKey
+    let stage = try await stage(notesArrivals: true)
+    let settings = try stage.accountsFile(accounts).merging(["QUOTA_CALLS": "\(Bench.perKey)"]) { $1 }
+    let worker = try await stage.worker(settings)
+    let start = monotonicNanoseconds()
+    try await stage.send(1..<orders + 1, priority: "killSwitch") { "a\($0 % accounts)" }
+    let published = monotonicNanoseconds()
+    try await stage.stub.waitForCalls(orders)
+    var complete: [Int: UInt64] = [:]
+    for (order, time) in stage.stub.arrivals.withLock({ $0 }) {
+      complete[Int(order) % accounts, default: 0] = max(complete[Int(order) % accounts, default: 0], time)
+    }
+    let seconds = Percentiles(complete.values.map { Double($0 - start) / 1e9 })
+    let setting = "\(orders) requests, \(accounts) keys"
+    let floor = report.value(Bench.httpFloor, "64 in flight").map { Double(orders) / $0 }
+    report.add("kill-switch published", setting, Double(published - start) / 1e9, "s")
+    report.add("kill-switch, half of the keys done", setting, seconds[0.5], "s", floor: floor)
+    report.add("kill-switch, all of the keys done", setting, seconds[1], "s", floor: floor)
+    report.add("most resident memory", setting, worker.process.mostResidentMebibytes, "MiB")
+    worker.process.stop()
+    try await stage.clear()
+  }
+}
+
+extension Bench {
+  /// What one more request allocates, librdkafka's share included: the difference between two loads, so that the start
+  /// and the topics' set-up fall out.
+  func allocations(into report: inout Report) async throws {
+    guard let library = AllocationCount.library else {
+      FileHandle.standardError.write(Data("allocations need jemalloc (Debian: libjemalloc2); left out\n".utf8))
+      return
+    }
+    let more = 100_000 / scale
+    for guarantee in Bench.guarantees {
+      let settings = AllocationCount.environment(library).merging(["DELIVERY_GUARANTEE": guarantee]) { $1 }
+      let few = try await drain(more / 10, settings: settings)
+      let many = try await drain(more / 10 + more, settings: settings)
+      let counted = try AllocationCount.read(from: many.log) - AllocationCount.read(from: few.log)
+      report.add("allocations per request", guarantee, Double(counted) / Double(more), "")
+    }
+  }
+}
