@@ -119,7 +119,9 @@ struct QuotaTests {
     let foreign = Task {
       while !Task.isCancelled {
         _ = stage.simulator.state.answer(
-          IncomingCall(order: 77, environment: "demo", requestID: UUID().uuidString, apiKey: "k", userKey: "u0"))
+          IncomingCall(
+            order: 77, environment: "demo", requestID: UUID().uuidString, apiKey: "test-api-key", userKey: "user-key-0")
+        )
         // The other program's own pace: ten calls a window.
         try? await Task.sleep(for: .milliseconds(200))
       }

@@ -95,8 +95,9 @@ struct StopStartTests {
     try await stage.send((0..<20).map { (1, order($0), "routine") })
     try await stage.waitForCalls(5)
     let before = try await stage.results(5)
-    try "{\"accounts\":{\"a0\":{\"environment\":\"demo\",\"apiKey\":\"k\",\"userKey\":\"u0\"}}}".write(
-      to: stage.accountsFile, atomically: true, encoding: .utf8)
+    try "{\"accounts\":{\"a0\":{\"environment\":\"demo\",\"apiKey\":\"test-api-key\",\"userKey\":\"user-key-0\"}}}"
+      .write(
+        to: stage.accountsFile, atomically: true, encoding: .utf8)
     worker.send(SIGHUP)
     try await stage.send((100..<103).map { (0, order($0), "routine") })
     let results = try await stage.results(23)

@@ -25,7 +25,7 @@ struct Stage {
     let folder = FileManager.default.temporaryDirectory.appendingPathComponent(topics.group)
     try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
     let members = (0..<accounts).map {
-      "\"a\($0)\":{\"environment\":\"demo\",\"apiKey\":\"k\",\"userKey\":\"u\($0)\"}"
+      "\"a\($0)\":{\"environment\":\"demo\",\"apiKey\":\"test-api-key\",\"userKey\":\"user-key-\($0)\"}"
     }
     let file = folder.appendingPathComponent("accounts.json")
     try "{\"accounts\":{\(members.joined(separator: ","))}}".write(to: file, atomically: true, encoding: .utf8)

@@ -1,4 +1,5 @@
 import Kafka
+import Synchronization
 
 /// Notes what a consumer tells.
 final class RecordingHandler: KafkaConsumerHandler {
@@ -23,6 +24,20 @@ final class RecordingHandler: KafkaConsumerHandler {
   }
 
   let recorder = Recorder(State())
+
+  /// From now on every assignment is resumed as soon as it is made, the present one too: a group may be rebalanced more
+  /// than once.
+  func keepResuming(_ consumer: KafkaConsumer) {
+    resuming.withLock { $0.consumer = consumer }
+    let state = recorder.state
+    if let assignment = state.ids.last { consumer.resume(state.assigned.keys, under: assignment) }
+  }
+
+  private struct Resuming {
+    weak var consumer: KafkaConsumer?
+  }
+
+  private let resuming = Mutex(Resuming())
 
   /// The latest assignment.
   var assignment: KafkaAssignmentID {
@@ -61,6 +76,7 @@ final class RecordingHandler: KafkaConsumerHandler {
       $0.assignments.append(partitions)
       $0.ids.append(assignment)
     }
+    resuming.withLock { $0.consumer }?.resume(partitions.map(\.partition), under: assignment)
   }
 
   func revoked(_ partitions: [KafkaTopicPartition], under assignment: KafkaAssignmentID) {
