@@ -5,7 +5,7 @@ import Testing
 import WorkerHarness
 
 /// The commands as people run them: processes that meet signals, taken ports and brokers that are not there.
-@Suite struct CommandProcessTests {
+@Suite(.serialized) struct CommandProcessTests {
   private static let topics = ["requests", "results", "ledger", "dead-letters", "progress"].map { "order-cancel.\($0)" }
 
   private func cluster(_ topics: [String] = Self.topics) throws -> (KafkaMockCluster, [String: String]) {
@@ -70,12 +70,16 @@ import WorkerHarness
 
   // MARK: - A broker that is not there
 
+  /// Beyond what a process takes to start on this machine at this time.
   @Test(arguments: [["request", "5"], ["watch"], ["topics", "create"], ["topics", "describe"]])
   func aBrokerThatIsDownIsToldInOneLineWithinFiveSeconds(arguments: [String]) async throws {
     let address = "127.0.0.1:\(try WorkerHarness.freePort())"
+    let version = try RunningCommand(["--version"])
+    #expect(try await version.end() == 0)
+    let start = version.age
     let command = try RunningCommand(arguments, environment: ["KAFKA_BOOTSTRAP_SERVERS": address])
     #expect(try await command.end(within: .seconds(20)) == 69)
-    #expect(command.age < .seconds(5), "\(command.age)")
+    #expect(command.age - start < .seconds(5), "\(command.age), of which \(start) to start")
     #expect(command.errorLines.count == 1, "\(command.errorText)")
     #expect(command.errorText.contains("\(address) refuses connections"), "\(command.errorText)")
 

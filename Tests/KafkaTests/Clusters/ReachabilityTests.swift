@@ -73,17 +73,18 @@ private final class Listener: Sendable {
     Thread.detachNewThread {
       while true {
         let connection = accept(descriptor, nil, nil)
-        guard connection >= 0 else { return }
+        guard connection >= 0 else { break }
         var buffer = [UInt8](repeating: 0, count: 64)
         _ = recv(connection, &buffer, buffer.count, 0)
         if !answer.isEmpty { _ = send(connection, answer, answer.count, Int32(MSG_NOSIGNAL)) }
         close(connection)
       }
+      // Here and nowhere else: a number that is closed while it is waited on may name another's socket next.
+      close(descriptor)
     }
   }
 
   deinit {
     shutdown(descriptor, Int32(SHUT_RDWR))
-    close(descriptor)
   }
 }
