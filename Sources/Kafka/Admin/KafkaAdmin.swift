@@ -170,30 +170,28 @@ extension KafkaAdmin {
     }
   }
 
-  /// A consumer group as its coordinator knows it; one that never had a member is `Dead`.
+  /// A consumer group as its coordinator knows it; without members where there is no such group.
+  ///
+  /// By the older call that asks every broker: the newer one for single groups can fail an assertion of librdkafka 2.0.2
+  /// where the coordinator does not answer it.
   public func describeGroup(_ group: String, timeout: Duration = .seconds(5)) throws -> KafkaGroupDescription {
-    try group.withCString { name in
-      var names: [UnsafePointer<CChar>?] = [name]
-      return try perform(RD_KAFKA_ADMIN_OP_DESCRIBECONSUMERGROUPS, timeout: timeout) { client, options, queue in
-        rd_kafka_DescribeConsumerGroups(client, &names, 1, options, queue)
-      } read: { event in
-        var count = 0
-        let result = rd_kafka_event_DescribeConsumerGroups_result(event)
-        guard let groups = rd_kafka_DescribeConsumerGroups_result_groups(result, &count), count > 0,
-          let described = groups[0]
-        else { throw KafkaError(code: .invalidArgument, message: "no answer", operation: "describe_groups \(group)") }
-        if let error = rd_kafka_ConsumerGroupDescription_error(described) {
-          let code = rd_kafka_error_code(error)
-          if code != RD_KAFKA_RESP_ERR_NO_ERROR {
-            let text = rd_kafka_error_string(error).map { String(cString: $0) }
-            throw KafkaError(code, operation: "describe_groups \(group)", message: text)
-          }
-        }
-        let state = rd_kafka_consumer_group_state_name(rd_kafka_ConsumerGroupDescription_state(described))
-        return KafkaGroupDescription(
-          state: state.map { String(cString: $0) } ?? "Unknown",
-          members: rd_kafka_ConsumerGroupDescription_member_count(described))
+    let handle = try client("list_groups")
+    return try explained {
+      var list: UnsafePointer<rd_kafka_group_list>?
+      let code = rd_kafka_list_groups(handle.pointer, group, &list, timeout.librdkafkaMilliseconds)
+      defer { if let list { rd_kafka_group_list_destroy(list) } }
+      guard code == RD_KAFKA_RESP_ERR_NO_ERROR, let list else {
+        throw KafkaError(code, operation: "list_groups \(group)")
       }
+      let groups = UnsafeBufferPointer(start: list.pointee.groups, count: Int(list.pointee.group_cnt))
+      guard let found = groups.first(where: { $0.group.map { String(cString: $0) } == group }) else {
+        return KafkaGroupDescription(state: "Dead", members: 0)
+      }
+      guard found.err == RD_KAFKA_RESP_ERR_NO_ERROR else {
+        throw KafkaError(found.err, operation: "list_groups \(group)")
+      }
+      return KafkaGroupDescription(
+        state: found.state.map { String(cString: $0) } ?? "Unknown", members: Int(found.member_cnt))
     }
   }
 
