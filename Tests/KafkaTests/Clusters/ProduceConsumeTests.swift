@@ -24,7 +24,9 @@ import Testing
     let consumer = try cluster.consumer(topic, group: OpenCluster.uniqueName("group"), handler: handler)
     try consumer.start()
     let assigned = try await handler.recorder.wait("the assignment") { $0.assigned.count == 1 }
-    #expect(assigned.assignments == [[KafkaAssignment(partition: .init(topic: topic, partition: 0), startOffset: nil)]])
+    #expect(
+      assigned.assignments
+        == [[KafkaAssignment(partition: .init(topic: topic, partition: 0), startOffset: nil, logEnd: 4)]])
     #expect(assigned.messages.isEmpty, "held until resumed")
     consumer.resume(assigned.assigned.keys, under: handler.assignment)
     let received = try await handler.recorder.wait("the messages") { $0.messages.count == 4 }.messages
