@@ -7,8 +7,12 @@ let package = Package(
   products: [
     .executable(name: "cancel-worker", targets: ["cancel-worker"]),
     .library(name: "Kafka", targets: ["Kafka"]),
+    .library(name: "CancelAPI", targets: ["CancelAPI"]),
     .library(name: "CancelContract", targets: ["CancelContract"]),
+    .library(name: "CancelCore", targets: ["CancelCore"]),
+    .library(name: "CancelService", targets: ["CancelService"]),
     .library(name: "EToroSimulator", targets: ["EToroSimulator"]),
+    .library(name: "Operations", targets: ["Operations"]),
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
