@@ -57,7 +57,12 @@ for rule in rules:
         faults.append(f"the runbook of {rule['alert']} is at a fixed address: {address}")
     if not has_heading(Path("Deploy/runbooks.md"), anchor):
         faults.append(f"the runbook of {rule['alert']} is missing: Deploy/runbooks.md#{anchor}")
-pages = [Path("README.md"), *Path("Deploy").rglob("*.md")]
+pages = [Path("README.md"), Path("Sources/README.md"), *Path("Deploy").rglob("*.md")]
+# The page on the code names files by a part of their path.
+sources = [path.as_posix() for folder in ("Sources", "Tests") for path in Path(folder).rglob("*.swift")]
+for name in re.findall(r"`([\w./+-]+\.swift)`", Path("Sources/README.md").read_text()):
+    if not any(("/" + source).endswith("/" + name) for source in sources):
+        faults.append(f"Sources/README.md names {name}, which is missing")
 for page in pages:
     # Files of this package that are named without a link.
     for name in re.findall(r"`((?:Deploy|Tests|Sources)/[\w./-]+)", page.read_text()):
