@@ -14,14 +14,10 @@ public enum Mutant: String, CaseIterable, Sendable {
   case neverHalvesABatch = "never-halves-a-batch"
   /// The log's end at the assignment is taken for its beginning: no earlier owner can have sent a call.
   case deniesEarlierCalls = "denies-earlier-calls"
-  /// The worker's clock, once wrong, stays wrong.
-  case neverCorrectsTheClock = "never-corrects-the-clock"
   /// The ledger is read to its last stable offset, which may stand before a predecessor's decided transaction.
   case restoresToTheStableOffset = "restores-to-the-stable-offset"
   /// The quota is one call too large.
   case sendsOneCallTooMany = "sends-one-call-too-many"
-  /// A slot of the quota is free one window after its call was sent, not after its answer.
-  case forgetsCallsTooEarly = "forgets-calls-too-early"
   /// Outcomes are forgotten at once.
   case remembersNothing = "remembers-nothing"
   /// An assignment that ends leaves what was read of it to the next one.

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Foundation
 import Simulation
 
 /// Runs any number of histories on all cores, then puts each known fault in and looks whether it is found.
@@ -29,13 +30,13 @@ struct SimulationRunner: AsyncParsableCommand {
   func run() async throws {
     if let replay {
       let (trace, violations) = Simulation.replay(seed: replay, mutant: mutant)
-      for line in trace { print(line) }
-      for violation in violations { print("violation: \(violation)") }
+      for line in trace { show(line) }
+      for violation in violations { show("violation: \(violation)") }
       throw violations.isEmpty ? ExitCode.success : ExitCode.failure
     }
     let report = await Simulation.run(seeds: seed..<seed + histories, mutant: mutant, threads: threads)
-    for (seed, text) in report.violations.prefix(20) { print("violation: seed \(seed): \(text)") }
-    print(report.counts.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }.joined(separator: " "))
+    for (seed, text) in report.violations.prefix(20) { show("violation: seed \(seed): \(text)") }
+    show(report.counts.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }.joined(separator: " "))
     var found = 0
     var missed: [String] = []
     if mutant == nil, mutantHistories > 0 {
@@ -44,15 +45,15 @@ struct SimulationRunner: AsyncParsableCommand {
           seeds: seed..<seed + mutantHistories, mutant: mutant, stopsAtFirst: true, threads: threads)
         if let first = hunt.violations.min(by: { $0.seed < $1.seed }) {
           found += 1
-          print(
+          show(
             "mutant \(mutant.rawValue): found by seed \(first.seed) after \(hunt.histories) histories: \(first.text)")
         } else {
           missed.append(mutant.rawValue)
-          print("mutant \(mutant.rawValue): NOT FOUND in \(hunt.histories) histories")
+          show("mutant \(mutant.rawValue): NOT FOUND in \(hunt.histories) histories")
         }
       }
     }
-    print(
+    show(
       "histories=\(report.histories) events=\(report.events) violations=\(report.violations.count) "
         + "mutants=\(found)/\(mutant == nil && mutantHistories > 0 ? Mutant.allCases.count : 0)")
     if !report.violations.isEmpty || !missed.isEmpty { throw ExitCode.failure }
@@ -60,3 +61,8 @@ struct SimulationRunner: AsyncParsableCommand {
 }
 
 extension Mutant: ExpressibleByArgument {}
+
+/// Prints a line at once, also into a pipe.
+private func show(_ line: String) {
+  FileHandle.standardOutput.write(Data((line + "\n").utf8))
+}
