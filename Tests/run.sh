@@ -4,12 +4,18 @@
 #   Tests/run.sh                 every test
 #   Tests/run.sh chaos           only the crash test: the worker is killed again and again under load
 #   Tests/run.sh soak [MINUTES]  only the soak, 20 minutes by default, against a release build of the worker
+#   Tests/run.sh simulate [N]    N histories of whole workers on virtual time (20000 by default), then every known
+#                                fault put in, each of which has to be found
 #   Tests/run.sh --filter NAME   whatever options `swift test` takes
 #
 # With KAFKA_BOOTSTRAP=host:port that broker is used instead, and the tests that need a full Kafka run too.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 Deploy/install-librdkafka.sh
+if [ "${1:-}" = simulate ]; then
+  swift build -c release --product cancel-worker-simulation
+  exec "$(swift build -c release --show-bin-path)/cancel-worker-simulation" "${2:-20000}" "${@:3}"
+fi
 source Tests/broker.sh
 start_broker
 swift build --build-tests --explicit-target-dependency-import-check error
@@ -39,7 +45,8 @@ soak)
   logs=.build/test-logs
   mkdir -p "$logs"
   failed=()
-  for target in Kafka CancelContract CancelAPI CancelCore CancelService Operations EToroSimulator CommandLine Integration; do
+  for folder in Tests/*Tests; do
+    target=$(basename "$folder" Tests)
     run_target "$target" || failed+=("$target")
   done
   if [ "${#failed[@]}" -gt 0 ]; then

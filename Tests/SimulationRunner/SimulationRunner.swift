@@ -19,7 +19,7 @@ struct SimulationRunner: AsyncParsableCommand {
   var mutantHistories: UInt64 = 10_000
 
   @Option(help: "How many run at a time.")
-  var threads = 2
+  var threads = ProcessInfo.processInfo.activeProcessorCount
 
   @Option(help: "Replay the history of this seed and print what happens in it.")
   var replay: UInt64?
