@@ -186,6 +186,9 @@ public struct AdminSources: Sendable {
 }
 
 /// Closes a connection whose request doesn't come in whole, or whose client doesn't read.
+///
+/// The clock starts with the connection, and again after each response, for a head that comes in drops is not seen here
+/// before it is whole.
 final class ConnectionBounds: ChannelDuplexHandler, RemovableChannelHandler {
   typealias InboundIn = HTTPRequestPart
   typealias InboundOut = HTTPRequestPart
@@ -199,6 +202,18 @@ final class ConnectionBounds: ChannelDuplexHandler, RemovableChannelHandler {
 
   init(_ bounds: AdminConfiguration.Bounds) {
     self.bounds = bounds
+  }
+
+  func handlerAdded(context: ChannelHandlerContext) {
+    requestTimer = closeLater(context, after: bounds.requestTimeout)
+  }
+
+  func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
+    if case .end = unwrapOutboundIn(data) {
+      requestTimer?.cancel()
+      requestTimer = closeLater(context, after: bounds.idleTimeout)
+    }
+    context.write(data, promise: promise)
   }
 
   func channelRead(context: ChannelHandlerContext, data: NIOAny) {

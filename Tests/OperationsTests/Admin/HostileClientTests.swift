@@ -19,6 +19,27 @@ import Testing
     }
   }
 
+  @Test func aHeadThatComesInDropsHasTheConnectionsTime() async throws {
+    // each drop is a sign of life, so that no idle timeout ends it
+    try await FakeWorker().serve({ $0.bounds.requestTimeout = .milliseconds(200) }) { port in
+      let answer = try await RawClient.with(port: port) { reader, writer in
+        try await withThrowingTaskGroup(of: Void.self) { group in
+          group.addTask {
+            try? await writer.write(ByteBuffer(string: "GET / HTTP/1.1\r\nHost: localhost\r\n"))
+            while !Task.isCancelled {
+              guard (try? await writer.write(ByteBuffer(string: "X-A: b\r\n"))) != nil else { return }
+              try await Task.sleep(for: .milliseconds(20))
+            }
+          }
+          let text = try await reader.read { _ in false }
+          group.cancelAll()
+          return text
+        }
+      }
+      #expect(answer == "" || answer.hasPrefix("HTTP/1.1 4"))
+    }
+  }
+
   @Test func aBodyThatNeverEnds() async throws {
     try await FakeWorker().serve({ $0.bounds.requestTimeout = .milliseconds(50) }) { port in
       let answer = try await RawClient.ask(
