@@ -39,6 +39,11 @@ let package = Package(
       providers: [.apt(["librdkafka-dev"]), .brew(["librdkafka"])]
     ),
     .systemLibrary(name: "CProcess"),
+    .systemLibrary(
+      name: "CZlib",
+      pkgConfig: "zlib",
+      providers: [.apt(["zlib1g-dev"]), .brew(["zlib"])]
+    ),
     .target(
       name: "Kafka",
       dependencies: [
@@ -59,6 +64,7 @@ let package = Package(
         .product(name: "Crypto", package: "swift-crypto"),
         .product(name: "Logging", package: "swift-log"),
         .product(name: "NIOCore", package: "swift-nio"),
+        .product(name: "NIOHTTP1", package: "swift-nio"),
         .product(name: "RawStructuredFieldValues", package: "swift-http-structured-headers"),
         .product(name: "Yams", package: "Yams"),
       ]
@@ -66,6 +72,7 @@ let package = Package(
     .target(
       name: "HTTPTransport",
       dependencies: [
+        "CZlib",
         .product(name: "Logging", package: "swift-log"),
         .product(name: "NIOCore", package: "swift-nio"),
         .product(name: "NIOExtras", package: "swift-nio-extras"),
@@ -109,7 +116,8 @@ let package = Package(
     .target(
       name: "Operations",
       dependencies: [
-        "CProcess", "CancelAPI", "CancelContract", "CancelCore", "CancelService", "Kafka",
+        "CProcess", "CancelAPI", "CancelContract", "CancelCore", "CancelService", "HTTPTransport",
+        "Kafka",
         .product(name: "CoreMetrics", package: "swift-metrics"),
         .product(name: "HTTPTypes", package: "swift-http-types"),
         .product(name: "Hummingbird", package: "hummingbird"),
@@ -225,7 +233,7 @@ let package = Package(
     .testTarget(
       name: "HTTPTransportTests",
       dependencies: [
-        "HTTPTransport",
+        "CZlib", "HTTPTransport",
         .product(name: "NIOCore", package: "swift-nio"),
         .product(name: "NIOHTTP1", package: "swift-nio"),
       ]

@@ -28,6 +28,8 @@ struct Connector {
   /// `nil` where the origin is not encrypted.
   let tls: NIOSSLContext?
   let proxy: HTTPProxy?
+  /// Where there is one, it sees the server's certificate, which is then refused: to find out why it was.
+  var inspectCertificate: (@Sendable (ConnectionProbe.Certificate) -> Void)?
 
   /// Whether TLS is used, and with it the choice of protocol.
   var isEncrypted: Bool { tls != nil }
@@ -128,11 +130,19 @@ struct Connector {
       opened.fail(error)
       return opened.futureResult
     }
-    return opened.futureResult.assumeIsolated().map {
-      // nothing may come between the proxy's answer and TLS: the server waits for the client
-      pipeline.removeHandler(encoder, promise: nil)
-      pipeline.removeHandler(decoder, promise: nil)
-    }.nonisolated()
+    // The decoder is in the middle of the proxy's answer, so that its removal waits for the end of that; and it must
+    // be gone before anything else is written.
+    let removed = loop.makePromise(of: Void.self)
+    opened.futureResult.assumeIsolated().whenComplete { result in
+      switch result {
+      case .success:
+        pipeline.removeHandler(encoder, promise: nil)
+        pipeline.removeHandler(decoder, promise: removed)
+      case .failure(let error):
+        removed.fail(error)
+      }
+    }
+    return removed.futureResult
   }
 
   /// Begins TLS, where the origin is encrypted.
@@ -143,9 +153,19 @@ struct Connector {
     guard channel.isActive else { throw IOError(errnoCode: ECONNRESET, reason: "closed while it was made") }
     let pipeline = channel.pipeline.syncOperations
     try pipeline.addHandlers(handlers)
-    try pipeline.addHandlers(
-      NIOSSLClientHandler(context: tls, serverHostname: origin.isAddress ? nil : origin.host),
-      NegotiationHandler(negotiated))
+    let name = origin.isAddress ? nil : origin.host
+    if let inspectCertificate {
+      let inspect: NIOSSLCustomVerificationCallback = { certificates, verified in
+        if let certificate = certificates.first { inspectCertificate(ConnectionProbe.Certificate(certificate)) }
+        verified.succeed(.failed)
+      }
+      try pipeline.addHandlers(
+        NIOSSLClientHandler(context: tls, serverHostname: name, customVerificationCallback: inspect),
+        NegotiationHandler(negotiated))
+    } else {
+      try pipeline.addHandlers(
+        NIOSSLClientHandler(context: tls, serverHostname: name), NegotiationHandler(negotiated))
+    }
   }
 
   private static func install(

@@ -111,7 +111,7 @@ final class HTTP1Connection: ChannelInboundHandler {
         return pool.misdirected(request, response)
       }
       if isReusable { pool.released(id, idleLimit: response.idleLimit) } else { retire(hasServed: true) }
-      request.answer(response)
+      request.answer(response.decoded(limit: pool.longestBody))
     case .fail(let fault):
       let request = takePending()
       retire()

@@ -224,7 +224,7 @@ final class HTTP2Connection: ChannelInboundHandler {
       if response.status == HTTPResponse.misdirected {
         pool.misdirected(stream.request, response)
       } else {
-        stream.request.answer(response)
+        stream.request.answer(response.decoded(limit: pool.longestBody))
       }
     } else {
       if !isRetired { pool.released(self.id, idleLimit: nil) }

@@ -10,7 +10,7 @@ extension HTTPFault {
   /// The fault of a request for which no connection could be had, in words of ours: the libraries' own may quote what
   /// they were given.
   package init(connectingTo origin: HTTPOrigin, through proxy: HTTPProxy?, _ error: any Error) {
-    let target = proxy.map { "the proxy \($0.host):\($0.port)" } ?? origin.authority
+    let target = proxy.map { "the proxy \($0)" } ?? origin.authority
     switch error {
     case let error as HTTPFault:
       self = error

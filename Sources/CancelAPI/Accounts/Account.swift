@@ -82,6 +82,9 @@ public struct Accounts: Sendable {
   /// Every name, in no order.
   public var names: some Collection<AccountName> & Sendable { byName.keys }
 
+  /// Every account, in no order.
+  package var all: some Collection<Account> & Sendable { byName.values }
+
   /// How many accounts there are.
   public var count: Int { byName.count }
 }

@@ -27,6 +27,12 @@ public struct CancelClientConfiguration: Sendable {
   public var maxWaiting = 100_000
   /// Whose certificates are trusted.
   public var trustRoots = TrustRoots.system
+  /// A PEM file with the client's certificate, where the API's gateway demands one.
+  public var clientCertificate: String?
+  /// A PEM file with that certificate's private key; `nil` where it stands in the certificate's file.
+  public var clientKey: String?
+  /// The proxy that makes tunnels to the API.
+  package var proxy: HTTPProxy?
   /// Whether a plain `http://` base URL may name a host other than this machine; `false` by default.
   public var allowPlaintext = false
   /// The version in the `user-agent` header.
@@ -66,6 +72,9 @@ public struct CancelClientConfiguration: Sendable {
     guard waitTimeout.map({ $0 >= .milliseconds(1) && $0 <= .seconds(3600) }) ?? true else {
       throw CancelClientError(.limit, "the time that a call may wait for a connection is not between 1ms and 1h")
     }
+    guard clientKey == nil || clientCertificate != nil else {
+      throw CancelClientError(.tls, "api.clientKey is set without api.clientCertificate; set both")
+    }
     guard maxWaiting >= 0 else {
       throw CancelClientError(.limit, "the number of calls that may wait for the API is negative")
     }
@@ -79,6 +88,7 @@ public struct CancelClientConfiguration: Sendable {
   package func transport(to endpoint: Endpoint) -> HTTPTransportConfiguration {
     var transport = HTTPTransportConfiguration(origin: endpoint.origin)
     transport.tls = tls
+    transport.proxy = proxy
     transport.timeout = timeout
     transport.waitTimeout = waitTimeout
     transport.connections = connections
@@ -94,6 +104,8 @@ public struct CancelClientConfiguration: Sendable {
   package var tls: TLSSettings {
     var tls = TLSSettings()
     if case .file(let path) = trustRoots { tls.trustRootsFile = path }
+    tls.certificateFile = clientCertificate
+    tls.keyFile = clientKey
     return tls
   }
 }

@@ -42,6 +42,12 @@ public struct CancelPath: Hashable, Sendable, CustomStringConvertible {
   /// The v2 route for real accounts.
   public static let realV2 = CancelPath(prefix: "/api/v2/trading/execution/orders/", suffix: "")
 
+  /// The v2 route that looks up an order of a demo account.
+  static let demoLookupV2 = CancelPath(prefix: "/api/v2/trading/info/demo/orders:lookup?orderId=", suffix: "")
+
+  /// The v2 route that looks up an order of a real account.
+  static let realLookupV2 = CancelPath(prefix: "/api/v2/trading/info/orders:lookup?orderId=", suffix: "")
+
   /// Reads a template such as `/api/v3/orders/{orderId}`.
   ///
   /// - Throws: ``CancelClientError`` with the code `path`, unless the template begins with one `/`, has `{orderId}`

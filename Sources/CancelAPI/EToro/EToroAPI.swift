@@ -2,24 +2,31 @@ import CancelContract
 import FoundationEssentials
 import HTTPTransport
 import NIOCore
+import NIOHTTP1
 
 /// eToro's cancel endpoint: calls become requests, and responses and faults become answers. No I/O.
 package struct EToroAPI: Sendable {
   private let endpoint: Endpoint
   private let demo: HTTPRequestTemplate
   private let real: HTTPRequestTemplate
+  private let demoLookup: HTTPRequestTemplate
+  private let realLookup: HTTPRequestTemplate
 
   /// The API behind `endpoint`.
   package init(endpoint: Endpoint, paths: CancelPaths, version: String) {
-    func template(_ path: CancelPath) -> HTTPRequestTemplate {
+    func template(_ method: HTTPMethod, _ path: CancelPath) -> HTTPRequestTemplate {
       HTTPRequestTemplate(
-        method: .DELETE, origin: endpoint.origin, pathPrefix: endpoint.pathPrefix + path.prefix,
+        method: method, origin: endpoint.origin, pathPrefix: endpoint.pathPrefix + path.prefix,
         pathSuffix: path.suffix,
-        headers: ["user-agent": "cancel-worker/\(version)", "accept": "application/json"])
+        headers: [
+          "user-agent": "cancel-worker/\(version)", "accept": "application/json", "accept-encoding": "identity",
+        ])
     }
     self.endpoint = endpoint
-    self.demo = template(paths.demo)
-    self.real = template(paths.real)
+    self.demo = template(.DELETE, paths.demo)
+    self.real = template(.DELETE, paths.real)
+    self.demoLookup = template(.GET, .demoLookupV2)
+    self.realLookup = template(.GET, .realLookupV2)
   }
 
   /// The request of one call.
@@ -27,6 +34,13 @@ package struct EToroAPI: Sendable {
     HTTPRequest(
       call.account.environment == .real ? real : demo, argument: call.orderID.description,
       header: ("x-request-id", call.requestID.lowercasedText), secrets: call.account.secretHeaders)
+  }
+
+  /// The request that looks one order up, which changes nothing.
+  package func lookup(of orderID: OrderID, for account: Account, requestID: UUID = .random()) -> HTTPRequest {
+    HTTPRequest(
+      account.environment == .real ? realLookup : demoLookup, argument: orderID.description,
+      header: ("x-request-id", requestID.lowercasedText), secrets: account.secretHeaders)
   }
 
   /// What the call came to.
@@ -51,7 +65,8 @@ extension CallFault {
       switch fault.code {
       case .unreachable: " Check api.baseURL, the network and whether the API is up."
       case .tls: " Check api.baseURL, and api.caFile where the API's authority is a private one."
-      case .timedOut, .proxy, .closed, .unreadable, .controlFrames, .notProcessed, .noRoom, .shutDown: ""
+      case .proxy: " Check api.proxy and api.proxyCredentials, or HTTPS_PROXY."
+      case .timedOut, .closed, .unreadable, .controlFrames, .notProcessed, .noRoom, .shutDown: ""
       }
     self = fault.mayBeSent ? .answerLost(fault.description + advice) : .unsent(fault.description + advice)
     isConnectionFault = fault.code == .unreadable || fault.code == .controlFrames

@@ -6,7 +6,7 @@ import Testing
 @testable import CancelAPI
 
 /// What each client makes of an HTTP/2 server, well behaved and otherwise.
-@Suite(.serialized)
+@Suite(.serialized, .timeLimit(.minutes(2)))
 struct HTTP2Tests {
   private let directory: TemporaryDirectory
 
@@ -36,6 +36,14 @@ struct HTTP2Tests {
   ]
   private static let accepted = CancelAnswer(
     kind: .accepted, httpStatus: 200, token: "t", rateLimit: RateLimit(remaining: 7))
+
+  /// Sends a call, which must be accepted.
+  private func expectAccepted(
+    _ client: any CancelClient, sourceLocation: SourceLocation = #_sourceLocation
+  ) async throws {
+    let answer = try await client.cancel(.example()).get()
+    #expect(answer == Self.accepted, sourceLocation: sourceLocation)
+  }
 
   @Test(arguments: ClientKind.allCases)
   func sendsTheHeadersOfTheSpecification(_ kind: ClientKind) async throws {
@@ -168,5 +176,103 @@ struct HTTP2Tests {
   func aHeadersOnlyAnswerWillDo(_ kind: ClientKind) async throws {
     let answer = try await answer(kind) { _, _ in [.headers([":status": "204"], end: true)] }
     #expect(answer == CancelAnswer(kind: .accepted, httpStatus: 204))
+  }
+
+  @Test func threeHundredPINGsCostNothing() async throws {
+    try await ScriptedServer.runHTTP2 { _, _ in
+      [.pings(300)] + Self.ok
+    } _: { server in
+      try await ClientKind.nio.run(configuration(server)) { client in
+        for _ in 0..<5 { try await expectAccepted(client) }
+        #expect(server.headers.count == 5)
+        #expect(server.connections <= 2)
+      }
+    }
+  }
+
+  @Test func aFloodOfPINGsIsAFaultOfItsOwn() async throws {
+    let capture = LogCapture()
+    try await ScriptedServer.runHTTP2 { number, _ in
+      switch number {
+      // its answer is whole before the flood
+      case 0: Self.ok + [.pings(25_000)]
+      case 1: [.pings(25_000)]
+      default: Self.ok
+      }
+    } _: { server in
+      try await ClientKind.nio.run(configuration(server), logger: capture.logger) { client in
+        try await expectAccepted(client)
+        let flooded = try await client.cancel(.example()).get()
+        #expect([.accepted, .ambiguous].contains(flooded.kind))
+        if flooded.kind == .ambiguous {
+          #expect(flooded.problem?.description.contains("control frames") == true)
+        }
+        try await expectAccepted(client)
+        #expect(capture.text.contains("controlFrames"))
+      }
+    }
+  }
+
+  @Test func aCallDoesNotWaitForEverWhereTheServerAllowsNone() async throws {
+    let settings: HTTP2Settings = [HTTP2Setting(parameter: .maxConcurrentStreams, value: 0)]
+    try await ScriptedServer.runHTTP2(settings: settings) { _, _ in
+      Self.ok
+    } _: { server in
+      try await ClientKind.nio.run(configuration(server, timeout: .seconds(1))) { client in
+        let answer = try await client.cancel(.example()).get()
+        #expect(answer.kind == .transient)
+        #expect(answer.problem?.description.contains("had room") == true)
+        #expect(server.headers.isEmpty)
+        // tried again ever more slowly: 0.1, 0.2, 0.4, 0.8 s
+        #expect(server.connections < 10)
+      }
+    }
+  }
+
+  @Test func aRefusedStreamGoesOutAgain() async throws {
+    try await ScriptedServer.runHTTP2 { number, _ in
+      number == 0 ? [.resetStream(.refusedStream)] : Self.ok
+    } _: { server in
+      try await ClientKind.nio.run(configuration(server)) { client in
+        try await expectAccepted(client)
+        #expect(Set(server.headers.map { $0.first(name: "x-request-id") }).count == 1)
+        #expect(server.headers.count == 2)
+      }
+    }
+  }
+
+  @Test func whatAServerThatGoesAwayDidNotTakeGoesOutAgain() async throws {
+    try await ScriptedServer.runHTTP2 { number, _ in
+      number == 0 ? [.goAway(last: .rootStream)] : Self.ok
+    } _: { server in
+      try await ClientKind.nio.run(configuration(server)) { client in
+        try await expectAccepted(client)
+        #expect(server.headers.count == 2)
+      }
+    }
+  }
+
+  @Test func theLimitMayFallWhileCallsAreUnderWay() async throws {
+    try await ScriptedServer.runHTTP2 { number, _ in
+      (number == 3 ? [.settings(maxConcurrentStreams: 1)] : []) + Self.ok
+    } _: { server in
+      try await ClientKind.nio.run(configuration(server)) { client in
+        let calls = try (0..<50).map { _ in client.cancel(try .example()) }
+        for call in calls { #expect(try await call.get() == Self.accepted) }
+      }
+    }
+  }
+
+  @Test func aMisdirectedRequestGoesToANewConnection() async throws {
+    try await ScriptedServer.runHTTP2 { number, _ in
+      number == 0 ? [.headers([":status": "421"], end: true)] : Self.ok
+    } _: { server in
+      var configuration = try configuration(server)
+      configuration.warmConnections = 0
+      try await ClientKind.nio.run(configuration) { client in
+        try await expectAccepted(client)
+        #expect(server.connections == 2)
+      }
+    }
   }
 }

@@ -1,5 +1,6 @@
 import CancelContract
 import FoundationEssentials
+import NIOPosix
 import NIOSSL
 import Testing
 
@@ -20,16 +21,18 @@ struct TLSTests {
     _ certificate: TestCertificate,
     trusting roots: String?,
     host: String = "localhost",
-    change: (inout TLSConfiguration) -> Void = { _ in }
+    configure: (inout CancelClientConfiguration) throws -> Void = { _ in },
+    change: (inout TLSConfiguration) throws -> Void = { _ in }
   ) async throws -> (answer: CancelAnswer, requests: Int) {
     var tls = try certificate.serverConfiguration(protocols: ["http/1.1"])
-    change(&tls)
+    try change(&tls)
     return try await ScriptedServer.run(tls: tls) { _ in
       [.send("HTTP/1.1 200 OK\r\ncontent-length: 13\r\n\r\n{\"token\":\"t\"}")]
     } _: { server in
       var configuration = CancelClientConfiguration.local(port: server.port)
       configuration.baseURL = "https://\(host):\(server.port)"
       if let roots { configuration.trustRoots = .file(try directory.write("roots.pem", roots)) }
+      try configure(&configuration)
       let answer = try await kind.run(configuration) { try await $0.cancel(.example()).get() }
       return (answer, server.requests.count)
     }
@@ -79,12 +82,49 @@ struct TLSTests {
 
   @Test(arguments: ClientKind.allCases)
   func refusesOldTLS(_ kind: ClientKind) async throws {
-    let outcome = try await answer(kind, .server, trusting: TestCertificate.authority) { tls in
-      tls.minimumTLSVersion = .tlsv1
-      tls.maximumTLSVersion = .tlsv11
-    }
+    let outcome = try await answer(
+      kind, .server, trusting: TestCertificate.authority,
+      change: { tls in
+        tls.minimumTLSVersion = .tlsv1
+        tls.maximumTLSVersion = .tlsv11
+      })
     #expect(outcome.answer.kind == .transient)
     #expect(outcome.answer.problem?.description.contains("TLS") == true)
     #expect(outcome.requests == 0)
+  }
+
+  // swift-nio-ssl falls back to the common name, so async-http-client takes it
+  @Test func refusesACertificateWithACommonNameOnly() async throws {
+    try expectRefused(
+      try await answer(.nio, .commonNameOnly, trusting: TestCertificate.commonNameOnly.certificate))
+  }
+
+  @Test(arguments: ClientKind.allCases, [true, false])
+  func provesItselfWithAClientCertificate(_ kind: ClientKind, _ isKeyApart: Bool) async throws {
+    let client = TestCertificate.client
+    let outcome = try await answer(kind, .server, trusting: TestCertificate.authority) { configuration in
+      configuration.clientCertificate = try directory.write(
+        "client.pem", isKeyApart ? client.certificate : client.certificate + "\n" + client.key)
+      if isKeyApart { configuration.clientKey = try directory.write("client.key", client.key) }
+    } change: { tls in
+      tls.certificateVerification = .noHostnameVerification
+      tls.trustRoots = .certificates(try NIOSSLCertificate.fromPEMBytes(Array(client.certificate.utf8)))
+    }
+    #expect(outcome.answer.kind == .accepted)
+    #expect(outcome.requests == 1)
+  }
+
+  @Test func aKeyThatDoesNotBelongToTheCertificateIsAFaultOfTheConfiguration() throws {
+    var configuration = CancelClientConfiguration()
+    configuration.clientCertificate = try directory.write("client.pem", TestCertificate.client.certificate)
+    configuration.clientKey = try directory.write("client.key", TestCertificate.server.key)
+    let error = #expect(throws: CancelClientError.self) {
+      try EToroCancelClient(
+        configuration: configuration, on: MultiThreadedEventLoopGroup.singleton.next(), logger: .init(label: "test"))
+    }
+    #expect(error?.code == .tls)
+    configuration.clientCertificate = nil
+    let alone = #expect(throws: CancelClientError.self) { try configuration.validated() }
+    #expect(alone?.description.contains("api.clientCertificate") == true)
   }
 }

@@ -23,6 +23,7 @@ struct EToroAPITests {
         host: example.com:8443\r
         user-agent: cancel-worker/1.2\r
         accept: application/json\r
+        accept-encoding: identity\r
         x-request-id: 842880a3-f5a6-4cfc-88a8-31e142cea739\r
         x-api-key: \(Canary.apiKey)\r
         x-user-key: \(Canary.userKey)\r

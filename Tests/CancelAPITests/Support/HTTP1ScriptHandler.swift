@@ -16,6 +16,8 @@ enum HTTP1Step: Sendable {
   case sendBytes([UInt8])
   /// Sends the same block again and again until the connection closes.
   case sendForever(String)
+  /// Reads nothing any more, as a machine that has lost its power.
+  case stopReading
   /// Closes the connection with a FIN.
   case close
   /// Closes the connection with a RST.
@@ -61,6 +63,9 @@ final class HTTP1ScriptHandler: ChannelInboundHandler {
       context.writeAndFlush(wrapOutboundOut(ByteBuffer(bytes: bytes)), promise: nil)
     case .sendForever(let text):
       sendForever(ByteBuffer(string: text), context: context)
+    case .stopReading:
+      // it fails only on a channel that is closed, which reads nothing either
+      _ = context.channel.setOption(.autoRead, value: false)
     case .close:
       context.close(promise: nil)
     case .reset:

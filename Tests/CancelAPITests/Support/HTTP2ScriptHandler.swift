@@ -18,8 +18,6 @@ enum HTTP2Step: Sendable {
   case settings(maxConcurrentStreams: Int)
   /// Sends so many PINGs.
   case pings(Int)
-  /// Sends a header block on another stream.
-  case headersOn(HTTP2StreamID, HPACKHeaders)
   /// Closes the connection.
   case close
 }
@@ -62,8 +60,6 @@ final class HTTP2ScriptHandler: ChannelInboundHandler {
     switch step {
     case .headers(let headers, let end):
       write(.headers(.init(headers: headers, endStream: end)), on: stream, context: context)
-    case .headersOn(let other, let headers):
-      write(.headers(.init(headers: headers, endStream: true)), on: other, context: context)
     case .data(let text, let end):
       write(.data(.init(data: .byteBuffer(ByteBuffer(string: text)), endStream: end)), on: stream, context: context)
     case .dataForever(let text):

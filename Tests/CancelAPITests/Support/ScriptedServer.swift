@@ -81,9 +81,14 @@ final class ScriptedServer: Sendable {
     _ body: (ScriptedServer) async throws -> Result
   ) async throws -> Result {
     let context = try NIOSSLContext(configuration: TestCertificate.server.serverConfiguration(protocols: ["h2"]))
-    return try await run(body) { log, pipeline in
+    var configuration = NIOHTTP2Handler.ConnectionConfiguration()
+    configuration.initialSettings = settings
+    // the answers to the PINGs that a script sends are control frames as well
+    configuration.controlFrameRateLimit.maximumCount = .max
+    return try await run(body) { [configuration] log, pipeline in
       try pipeline.addHandlers(
-        NIOSSLServerHandler(context: context), NIOHTTP2Handler(mode: .server, initialSettings: settings),
+        NIOSSLServerHandler(context: context),
+        NIOHTTP2Handler(mode: .server, connectionConfiguration: configuration),
         HTTP2ScriptHandler(log: log, script: script))
     }
   }

@@ -123,4 +123,50 @@ struct TestCertificate {
       ECnzmaTPmNqncg0J9N/Xa80jQpnP6jgBnQ==
       -----END EC PRIVATE KEY-----
       """)
+
+  /// Self-signed, with the common name localhost and no subject alternative name.
+  static let commonNameOnly = TestCertificate(
+    certificate: """
+      -----BEGIN CERTIFICATE-----
+      MIIBfzCCASWgAwIBAgIUKOuqqiX2JWtpn6KyU5UjOkX2sSIwCgYIKoZIzj0EAwIw
+      FDESMBAGA1UEAwwJbG9jYWxob3N0MCAXDTI2MTEyNTIyNDYzMVoYDzIxMjYxMTAx
+      MjI0NjMxWjAUMRIwEAYDVQQDDAlsb2NhbGhvc3QwWTATBgcqhkjOPQIBBggqhkjO
+      PQMBBwNCAAR9jCp0fYnJq4YIiRW0L81ZRPLu1kdDOgE+5EBc0iVHueH1jnylpMm2
+      3ziinZTeN1GU+UQVD1Odj3OsHT/lblLNo1MwUTAdBgNVHQ4EFgQUfG/geWrY1/0Y
+      e9g+QR8/nHUlNKgwHwYDVR0jBBgwFoAUfG/geWrY1/0Ye9g+QR8/nHUlNKgwDwYD
+      VR0TAQH/BAUwAwEB/zAKBggqhkjOPQQDAgNIADBFAiAMIQuVvQr2DiiR2WmLMmOw
+      2Jji9/Gig0lMhONNqlysTQIhAKEBEQqBxrZA1hU/7+Y37/sXWH9qeMDgBGmfD+o5
+      KQvY
+      -----END CERTIFICATE-----
+      """,
+    key: """
+      -----BEGIN PRIVATE KEY-----
+      MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgFt5t82zlMnxkwv15
+      u5buZ9em0njp6cPH5rru7Z5ivXqhRANCAAR9jCp0fYnJq4YIiRW0L81ZRPLu1kdD
+      OgE+5EBc0iVHueH1jnylpMm23ziinZTeN1GU+UQVD1Odj3OsHT/lblLN
+      -----END PRIVATE KEY-----
+      """)
+
+  /// A client's, self-signed.
+  static let client = TestCertificate(
+    certificate: """
+      -----BEGIN CERTIFICATE-----
+      MIIBnTCCAUKgAwIBAgIUS5Yy0xtzGIhpRb/vgWg2y77raNMwCgYIKoZIzj0EAwIw
+      GDEWMBQGA1UEAwwNY2FuY2VsLXdvcmtlcjAgFw0yNjExMjUyMjQ2MzFaGA8yMTI2
+      MTEwMTIyNDYzMVowGDEWMBQGA1UEAwwNY2FuY2VsLXdvcmtlcjBZMBMGByqGSM49
+      AgEGCCqGSM49AwEHA0IABNBWodY/iNMfD2W7Ae55MrhRO+RmUBxbzhoJaSQHkqOw
+      Po7+ojXKVxr0OQAF7gePnNx984YGU87V/y8egX9dM5ajaDBmMB0GA1UdDgQWBBQg
+      pS8vrCgNY3/Oo3mlzHzg1rKMrDAfBgNVHSMEGDAWgBQgpS8vrCgNY3/Oo3mlzHzg
+      1rKMrDAPBgNVHRMBAf8EBTADAQH/MBMGA1UdJQQMMAoGCCsGAQUFBwMCMAoGCCqG
+      SM49BAMCA0kAMEYCIQD0NonTweZyeeL1SiXTL6PcccF5764OPa1mt/gyNuzQewIh
+      APquqJqI0PEORFSwwh3thayn7HyLUdwtQemh4Kmt8YJv
+      -----END CERTIFICATE-----
+      """,
+    key: """
+      -----BEGIN PRIVATE KEY-----
+      MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgpJVNdBB2Lfni4rju
+      POsLYAftQmqJNijzhmcIlXydHsahRANCAATQVqHWP4jTHw9luwHueTK4UTvkZlAc
+      W84aCWkkB5KjsD6O/qI1ylca9DkABe4Hj5zcffOGBlPO1f8vHoF/XTOW
+      -----END PRIVATE KEY-----
+      """)
 }

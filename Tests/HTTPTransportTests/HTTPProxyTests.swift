@@ -1,0 +1,70 @@
+import Testing
+
+@testable import HTTPTransport
+
+struct HTTPProxyTests {
+  private static let api = HTTPOrigin(isEncrypted: true, host: "public-api.etoro.com", port: 443)
+
+  @Test(arguments: [
+    ("http://proxy.example:3128", "proxy.example", 3128, nil), ("proxy.example:3128/", "proxy.example", 3128, nil),
+    ("HTTP://user:pass@Proxy.example:80", "proxy.example", 80, "Basic dXNlcjpwYXNz"),
+    ("http://us%65r:p%40ss@[::1]:3128", "::1", 3128, "Basic dXNlcjpwQHNz"),
+    ("http://u@10.0.0.1:3128", "10.0.0.1", 3128, "Basic dQ=="),
+  ])
+  func readsAnAddress(_ url: String, _ host: String, _ port: Int, _ authorization: String?) throws {
+    let proxy = try HTTPProxy(url: url)
+    #expect(proxy.host == host)
+    #expect(proxy.port == port)
+    #expect(proxy.authorization == authorization)
+  }
+
+  @Test(arguments: [
+    "", "proxy.example", "http://", "http://proxy.example:0", "http://proxy.example:70000",
+    "https://proxy.example:3128",
+    "socks5://proxy.example:1080", "http://pro xy:3128", "http://::1:3128", "http://u%zz:secret@proxy.example:3128",
+    "http://proxy.example:3128\r\nx: y",
+  ])
+  func refusesWhatIsNoAddressAndDoesNotRepeatIt(_ url: String) {
+    let fault = #expect(throws: HTTPProxy.Fault.self) { try HTTPProxy(url: url) }
+    #expect(fault?.description.contains("secret") == false)
+  }
+
+  @Test func neverShowsTheCredentials() throws {
+    let proxy = try HTTPProxy(url: "http://user:hunter2@proxy.example:3128", credentials: "me:hunter3")
+    var shown = "\(proxy) \(String(reflecting: proxy))"
+    dump(proxy, to: &shown)
+    #expect(shown.contains("proxy.example:3128"))
+    for secret in ["hunter", "me:", "Basic", "bWU6"] { #expect(!shown.contains(secret)) }
+    #expect(proxy.authorization == "Basic bWU6aHVudGVyMw==")
+  }
+
+  @Test(arguments: [
+    ("", true), ("example.com", true), ("*", false), ("etoro.com", false), (".etoro.com", false),
+    ("*.etoro.com", false),
+    ("a.b, PUBLIC-API.etoro.com", false), ("toro.com", true), ("public-api.etoro.com:443", false),
+    ("public-api.etoro.com:8443", true), ("10.0.0.0/8", true),
+  ])
+  func theEnvironmentExcludesHosts(_ excluded: String, _ isUsed: Bool) throws {
+    let environment = ["HTTPS_PROXY": "http://proxy.example:3128", "NO_PROXY": excluded]
+    #expect(try (HTTPProxy.environment(environment, for: Self.api) != nil) == isUsed)
+  }
+
+  @Test func theEnvironmentExcludesNetworksAndThisMachine() throws {
+    func isUsed(_ host: String) throws -> Bool {
+      try HTTPProxy.environment(
+        ["https_proxy": "proxy.example:3128", "no_proxy": "10.1.0.0/16,192.168.0.7"],
+        for: HTTPOrigin(isEncrypted: true, host: host, port: 443)) != nil
+    }
+    #expect(try !isUsed("10.1.255.3") && !isUsed("192.168.0.7"))
+    #expect(try isUsed("10.2.0.1") && isUsed("192.168.0.8"))
+    #expect(try !isUsed("localhost") && !isUsed("127.0.0.1") && !isUsed("::1"))
+  }
+
+  @Test func namesTheVariableThatIsAtFault() {
+    let fault = #expect(throws: HTTPProxy.Fault.self) {
+      try HTTPProxy.environment(["HTTPS_PROXY": "https://user:hunter2@proxy.example:1"], for: Self.api)
+    }
+    #expect(fault?.description.contains("HTTPS_PROXY") == true)
+    #expect(fault?.description.contains("hunter2") == false)
+  }
+}
