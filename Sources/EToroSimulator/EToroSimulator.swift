@@ -6,7 +6,7 @@ import NIOCore
 import ServiceLifecycle
 import Synchronization
 
-/// A stand-in for the eToro public API: its v2 cancel route for real and demo accounts, its quota, and faults on demand.
+/// A stand-in for the eToro public API: its v2 routes that cancel and look up orders of real and demo accounts, its quota, and faults on demand.
 ///
 /// A `Service`; or started and stopped with `start()` and `stop()`.
 public final class EToroSimulator: Service {
@@ -31,7 +31,7 @@ public final class EToroSimulator: Service {
   /// Serves until the service group shuts down.
   public func run() async throws {
     let router = Router()
-    CancelRoutes(state: state).add(to: router)
+    APIRoutes(state: state).add(to: router)
     ControlRoutes(state: state).add(to: router)
     let application = Application(
       router: router,

@@ -81,6 +81,20 @@ public final class SimulatorState: Sendable {
     return answer
   }
 
+  /// Answers the lookup of an order. It has a pool of its own in the API, so it takes nothing from the cancels' quota.
+  func lookUp(_ call: IncomingCall) -> SimulatedAnswer {
+    state.withLock { state in
+      if let refusal = call.refusal(state.configuration) { return refusal }
+      guard let order = call.order else {
+        return .problem(400, "Bad Request", "The order id is not a positive 64-bit integer.")
+      }
+      guard state.cancels[order] != nil else { return .problem(404, "Not Found", "There is no order \(order).") }
+      return SimulatedAnswer(
+        status: 200, headers: [("content-type", "application/json")],
+        body: "{\"orderId\":\(order),\"status\":{\"id\":2,\"name\":\"Cancelled\"}}")
+    }
+  }
+
   private static func decide(_ call: IncomingCall, _ state: inout State, _ now: ContinuousClock.Instant)
     -> SimulatedAnswer
   {

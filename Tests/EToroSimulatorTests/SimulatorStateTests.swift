@@ -24,6 +24,15 @@ import Testing
     #expect(state.answer(call(api: nil, user: nil, bearer: "t")).status == 200)
   }
 
+  @Test func looksUpWhatWasCancelled() {
+    let state = SimulatorState(SimulatorConfiguration())
+    #expect(state.lookUp(call()).status == 404)
+    #expect(state.answer(call()).status == 200)
+    #expect(state.lookUp(call()).body?.contains("\"name\":\"Cancelled\"") == true)
+    #expect(state.lookUp(call(user: nil)).status == 401)
+    #expect(state.lookUp(call(nil)).status == 400)
+  }
+
   @Test func aRequestIDIsTakenOnce() {
     let state = SimulatorState(SimulatorConfiguration())
     let id = UUID().uuidString

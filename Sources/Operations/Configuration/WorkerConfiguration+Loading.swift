@@ -17,6 +17,7 @@ extension WorkerConfiguration {
     var configuration = WorkerConfiguration()
     configuration.readSections(&values)
     configuration.readProperties(&values, file: file, environment: environment)
+    configuration.readProxy(&values, environment: environment)
     for fault in file?.faults ?? [] { values.add(fault) }
     configuration.reportUnknownKeys(&values, file: file)
     configuration.warnOfMisspeltVariables(known: values.known, environment)
@@ -69,6 +70,8 @@ extension WorkerConfiguration {
     values.read("api.demoPath", into: &api.demoPath)
     values.read("api.allowPlaintext", into: &api.allowPlaintext)
     values.read("api.caFile", into: &api.caFile)
+    values.read("api.clientCertificate", into: &api.clientCertificate)
+    values.read("api.clientKey", into: &api.clientKey)
     values.read("accounts.file", into: &accounts.file)
     values.read("accounts.default", into: &accounts.defaultAccount)
     values.read("quota.calls", into: &quota.calls, in: 0...1_000_000)

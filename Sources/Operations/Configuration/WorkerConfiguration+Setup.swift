@@ -37,6 +37,9 @@ extension WorkerConfiguration {
     client.connections = api.connections
     client.allowPlaintext = api.allowPlaintext
     if let caFile = api.caFile { client.trustRoots = .file(caFile) }
+    client.clientCertificate = api.clientCertificate
+    client.clientKey = api.clientKey
+    client.proxy = api.proxy
     var faults: [ConfigurationError.Fault] = []
     for (key, template, environment) in [
       ("api.realPath", api.realPath, APIEnvironment.real), ("api.demoPath", api.demoPath, .demo),

@@ -1,6 +1,7 @@
 import CancelContract
 import CancelCore
 import CancelService
+import HTTPTransport
 
 /// Everything that can be configured, with its default; the keys are the properties' names joined by dots
 /// (`kafka.bootstrapServers`), and environment variables' in capitals (`KAFKA_BOOTSTRAP_SERVERS`).
@@ -116,6 +117,12 @@ public struct WorkerConfiguration: Sendable {
     public var allowPlaintext = false
     /// A PEM file of the only authorities to trust; the system's by default.
     public var caFile: String?
+    /// A PEM file with the client's certificate, where the API's gateway demands one.
+    public var clientCertificate: String?
+    /// A PEM file with its private key; the certificate's file by default.
+    public var clientKey: String?
+    /// The proxy that makes tunnels to the API, from `api.proxy` and `api.proxyCredentials`, or `HTTPS_PROXY`.
+    package var proxy: HTTPProxy?
   }
 
   /// Where the accounts come from.

@@ -1,8 +1,9 @@
 import CancelAPI
+import CancelContract
 import CancelService
+import HTTPTransport
 import Kafka
 import Logging
-import NIOCore
 import NIOPosix
 
 /// Finds out whether a worker with this configuration could do its job, without cancelling anything.
@@ -32,8 +33,14 @@ public struct WorkerCheck {
   private let environment: [String: String]
   private let logger: Logger
 
+  /// Whether each account's credential is tried with a lookup, which changes nothing.
+  private let asksAPI: Bool
+
   /// A check of this configuration.
-  public init(_ configuration: WorkerConfiguration, environment: [String: String]) {
+  ///
+  /// - Parameter asksAPI: Whether each account's credential is tried with a lookup, which changes nothing.
+  public init(_ configuration: WorkerConfiguration, environment: [String: String], asksAPI: Bool = false) {
+    self.asksAPI = asksAPI
     self.configuration = configuration
     self.environment = environment
     var logger = configuration.log.logger()
@@ -65,23 +72,61 @@ public struct WorkerCheck {
   }
 
   private func checkAPI(_ report: inout Report) async {
+    let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
     do {
-      let endpoint = try configuration.apiClient().validated()
-      let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
-      let connected = ClientBootstrap(group: group)
-        .connectTimeout(.microseconds(configuration.api.timeout.microseconds))
-        .connect(host: endpoint.host, port: endpoint.port)
+      let probe = try EToroProbe(configuration.apiClient(), on: group.next())
       do {
-        let channel = try await connected.get()
-        try await channel.close().get()
-        report.ok("API", "\(endpoint.host):\(endpoint.port) accepts connections")
-      } catch {
-        report.fault("API", "\(endpoint.host):\(endpoint.port) can't be reached: \(error)", .unavailable)
+        report.ok("API", "\(probe.target) \(describe(try await probe.connect()))")
+        if asksAPI { await checkCredentials(probe, &report) }
+      } catch let failure as ConnectionProbe.Failure {
+        report.fault("API", "\(failure.fault)\(describe(failure.certificate))", .unavailable)
       }
-      try? await group.shutdownGracefully()
     } catch {
       report.fault("API", "\(error)", .configuration)
     }
+    try? await group.shutdownGracefully()
+  }
+
+  /// Looks up one order with each account's credential.
+  private func checkCredentials(_ probe: EToroProbe, _ report: inout Report) async {
+    // what is wrong with the accounts themselves is said already
+    guard let accounts = try? AccountsSource(configuration, environment: environment).load().accounts else { return }
+    do {
+      for (account, verdict) in try await probe.verdicts(on: accounts.all.sorted { "\($0.name)" < "\($1.name)" }) {
+        let what = "account \(account.name)"
+        switch verdict {
+        case .accepted(let status):
+          report.ok(what, "the API takes its credential (a lookup was answered with \(status))")
+        case .refused(let status):
+          report.fault(
+            what, "the API refuses its credential (\(status)); check the keys and their environment", .configuration)
+        case .unknown(let why): report.warning(what, "the API said nothing of its credential: \(why)")
+        }
+      }
+    } catch {
+      report.fault("API", "\(error)", .configuration)
+    }
+  }
+
+  private func describe(_ facts: ConnectionProbe.Facts) -> String {
+    let spoken = facts.protocolName == .http2 ? "HTTP/2" : "HTTP/1.1"
+    guard let tls = facts.tlsVersion, let certificate = facts.certificate else {
+      return "speaks \(spoken), not encrypted"
+    }
+    return "speaks \(spoken) over \(tls) (\(facts.cipher ?? "unknown cipher")); its certificate ends "
+      + date(certificate.notAfter)
+  }
+
+  /// What of the certificate explains that it was refused.
+  private func describe(_ certificate: ConnectionProbe.Certificate?) -> String {
+    guard let certificate else { return "" }
+    let names = certificate.names.prefix(10).joined(separator: ", ")
+    return " It is valid from \(date(certificate.notBefore)) to \(date(certificate.notAfter)), for "
+      + (names.isEmpty ? "no host name" : names) + "."
+  }
+
+  private func date(_ seconds: Int64) -> String {
+    Timestamp(milliseconds: seconds * 1000).rfc3339
   }
 
   private func checkTopics(_ report: inout Report) async {

@@ -43,16 +43,20 @@ struct CheckCommand: AsyncParsableCommand {
 
       EXAMPLES
         cancel-worker check --config worker.yaml
+        cancel-worker check --config worker.yaml --api
         KAFKA_BOOTSTRAP_SERVERS=localhost:9092 cancel-worker check
       """
   )
+
+  @Flag(help: "Try each account's credential with the lookup of an order, which changes nothing.")
+  var api = false
 
   @OptionGroup var file: ConfigurationOption
 
   func run() async throws {
     let configuration = try file.load(readsAccounts: true)
     try await untilInterrupted {
-      let report = await WorkerCheck(configuration, environment: ProcessInfo.processInfo.environment).run()
+      let report = await WorkerCheck(configuration, environment: ProcessInfo.processInfo.environment, asksAPI: api).run()
       for line in report.lines { StandardOutput.write("\(line)\n") }
       if let code = report.exitCode { throw CommandFailure(code, "") }
     }

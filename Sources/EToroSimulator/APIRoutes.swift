@@ -3,28 +3,37 @@ import HTTPTypes
 import Hummingbird
 import NIOCore
 
-/// `DELETE /api/v2/trading/execution/orders/{orderId}`, and its twin for demo accounts.
-struct CancelRoutes: Sendable {
+/// `DELETE /api/v2/trading/execution/orders/{orderId}`, `GET /api/v2/trading/info/orders:lookup?orderId=`, and their
+/// twins for demo accounts.
+struct APIRoutes: Sendable {
   let state: SimulatorState
 
   func add(to router: Router<BasicRequestContext>) {
     router.delete("/api/v2/trading/execution/orders/{orderId}") { request, context in
-      try await answer(request, context.parameters.get("orderId"), environment: "real")
+      try await respond(state.answer(call(request, context.parameters.get("orderId"), environment: "real")))
     }
     router.delete("/api/v2/trading/execution/demo/orders/{orderId}") { request, context in
-      try await answer(request, context.parameters.get("orderId"), environment: "demo")
+      try await respond(state.answer(call(request, context.parameters.get("orderId"), environment: "demo")))
+    }
+    router.get("/api/v2/trading/info/orders:lookup") { request, _ in
+      try await respond(state.lookUp(call(request, request.uri.queryParameters.get("orderId"), environment: "real")))
+    }
+    router.get("/api/v2/trading/info/demo/orders:lookup") { request, _ in
+      try await respond(state.lookUp(call(request, request.uri.queryParameters.get("orderId"), environment: "demo")))
     }
   }
 
-  private func answer(_ request: Request, _ orderID: String?, environment: String) async throws -> Response {
-    let call = IncomingCall(
+  private func call(_ request: Request, _ orderID: String?, environment: String) -> IncomingCall {
+    IncomingCall(
       order: orderID.flatMap { Int64($0) }.flatMap { $0 > 0 ? $0 : nil },
       environment: environment,
       requestID: request.headers[.requestID],
       apiKey: request.headers[.apiKey],
       userKey: request.headers[.userKey],
       bearer: request.headers[.authorization].flatMap { $0.hasPrefix("Bearer ") ? String($0.dropFirst(7)) : nil })
-    let answer = state.answer(call)
+  }
+
+  private func respond(_ answer: SimulatedAnswer) async throws -> Response {
     if answer.delay > .zero { try await Task.sleep(for: answer.delay) }
     switch answer.kind {
     case .respond: break
