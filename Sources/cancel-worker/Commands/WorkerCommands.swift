@@ -56,7 +56,8 @@ struct CheckCommand: AsyncParsableCommand {
   func run() async throws {
     let configuration = try file.load(readsAccounts: true)
     try await untilInterrupted {
-      let report = await WorkerCheck(configuration, environment: ProcessInfo.processInfo.environment, asksAPI: api).run()
+      let report = await WorkerCheck(configuration, environment: ProcessInfo.processInfo.environment, asksAPI: api)
+        .run()
       for line in report.lines { StandardOutput.write("\(line)\n") }
       if let code = report.exitCode { throw CommandFailure(code, "") }
     }
