@@ -85,8 +85,9 @@ def keys(node, prefix=""):
 
 
 # The example with every key has every key that is read, those in comments among them.
-loading = Path("Sources/Operations/Configuration/WorkerConfiguration+Loading.swift").read_text()
-read = set(re.findall(r'values\.read\(\s*"([A-Za-z.]+)"', loading)) | {"kafka.properties"}
+folder = Path("Sources/Operations/Configuration")
+loading = "".join(path.read_text() for path in sorted(folder.glob("WorkerConfiguration+*.swift")))
+read = set(re.findall(r'values\.(?:read|text)\(\s*"([A-Za-z.]+)"', loading)) | {"kafka.properties"}
 full = re.sub(r"^(  )# (\w+: \S+ #)", r"\1\2", Path("Deploy/config/full.yaml").read_text(), flags=re.MULTILINE)
 for key in sorted(read ^ set(keys(yaml.safe_load(full)))):
     faults.append(f"{key} is {'missing in' if key in read else 'no key, but stands in'} Deploy/config/full.yaml")
