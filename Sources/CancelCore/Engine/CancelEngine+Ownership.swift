@@ -348,9 +348,6 @@ public struct ParkedPartition: Sendable {
   public let number: Int32
   var ledger: PartitionLedger
   var open: [OpenOrder]
-
-  /// Orders that it remembers or holds open.
-  public var orderCount: Int { ledger.orders.count }
 }
 
 extension PartitionLedger {

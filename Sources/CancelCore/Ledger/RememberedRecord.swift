@@ -105,15 +105,6 @@ struct Send: Hashable, Sendable {
 }
 
 extension Collection<Send> {
-  /// When the last slot that these calls hold is free again; `nil` where they hold none at `now`.
-  func lastRelease(window: Duration, at now: Timestamp) -> Timestamp? {
-    var last = Timestamp.distantPast
-    for send in self where send.holdsSlot {
-      if let answeredAt = send.answeredAt { last = Swift.max(last, answeredAt + window) }
-    }
-    return last > now ? last : nil
-  }
-
   /// Those calls whose slots are still held at `now`.
   func holding(window: Duration, at now: Timestamp) -> [Send] {
     filter { send in
