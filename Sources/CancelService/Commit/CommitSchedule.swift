@@ -29,7 +29,8 @@ package struct CommitSchedule: Sendable {
     var hasSomething: Bool
     /// Results among it.
     var results: Int
-    /// Whether somebody waits for it: the worker stops, partitions are given up, or their restore has ended.
+    /// Whether somebody waits for it: the worker stops, partitions are given up, or the ledgers of others are being read,
+    /// and the sooner this worker's states are written, the less a rebalance has to hand over.
     var isUrgent: Bool
   }
 
