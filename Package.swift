@@ -222,6 +222,7 @@ let package = Package(
       ]
     ),
     .testTarget(name: "CancelCoreTests", dependencies: ["CancelContract", "CancelCore"], exclude: ["Golden"]),
+    .testTarget(name: "SimulationTests", dependencies: ["Simulation"]),
     .testTarget(
       name: "CancelServiceTests",
       dependencies: [
