@@ -56,7 +56,7 @@ final class GroupModel {
 
   private func timeOut(_ number: Int, in world: World) {
     guard case .preparing(number) = phase else { return }
-    for (member, hasJoined) in members where !hasJoined { remove(member, in: world) }
+    for (member, hasJoined) in members.sorted(by: { $0.key < $1.key }) where !hasJoined { remove(member, in: world) }
     completeIfAllJoined(in: world)
   }
 

@@ -59,7 +59,9 @@ final class SimulatedCommit {
       return fail(.passing)
     }
     world.kafka.addOffsets(positions, to: transaction)
-    world.note("worker \(owner.index): transaction \(transaction) under \(number) holds the positions \(positions)")
+    world.note(
+      "worker \(owner.index): transaction \(transaction) under \(number) holds the positions \(positions.sorted { $0.key < $1.key }.map { "\($0.key): \($0.value)" })"
+    )
     owner.later(delay()) {
       let ignores = self.world.plan.mutant == .ignoresARejoinAfterTheOffsets || !isChecked
       guard ignores || self.owner.present == self.number else { return self.fail(.passing) }

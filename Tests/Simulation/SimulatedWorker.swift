@@ -218,7 +218,8 @@ final class SimulatedWorker {
       starts[partition] = Worker.Start(position: committed, logEnd: logEnd)
     }
     world.note(
-      "worker \(index): assignment \(assignments) of \(partitions) from \(starts.mapValues { $0.position ?? -1 })")
+      "worker \(index): assignment \(assignments) of \(partitions) from \(partitions.map { starts[$0]?.position ?? -1 })"
+    )
     handle(.assigned(starts, number: assignments))
   }
 
@@ -376,7 +377,7 @@ final class SimulatedWorker {
   private func confirm(_ positions: [Int32: Int64], _ number: UInt64) {
     later(world.milliseconds(0...30)) { [unowned self] in
       var ends: [Int32: Int64] = [:]
-      for partition in positions.keys {
+      for partition in positions.keys.sorted() {
         ends[partition] = self.world.kafka.end(of: KafkaModel.Log(topic: .ledger, partition: partition))
       }
       let stalls = self.world.fault(60)
