@@ -96,13 +96,13 @@ struct HTTP2Tests {
 
   @Test(arguments: ClientKind.allCases)
   func silenceIsAmbiguous(_ kind: ClientKind) async throws {
-    let answer = try await answer(kind, timeout: .seconds(1)) { _, _ in [] }
+    let answer = try await answer(kind, timeout: .seconds(4)) { _, _ in [] }
     #expect(answer.kind == .ambiguous)
   }
 
   @Test(arguments: ClientKind.allCases)
   func silenceWithinTheBodyCostsTheBodyOnly(_ kind: ClientKind) async throws {
-    let answer = try await answer(kind, timeout: .seconds(1)) { _, _ in
+    let answer = try await answer(kind, timeout: .seconds(4)) { _, _ in
       [.headers([":status": "404"], end: false), .data("{\"ti", end: false)]
     }
     #expect(answer.kind == .rejected)
