@@ -57,8 +57,10 @@ struct Oracle {
     if (result.outcome == .accepted) != (result.problem == nil) {
       violation("\(result.source) has an acceptance and a problem, or neither")
     }
+    // It speaks of the time of its answer: another request's call may have cancelled the order since.
     if result.outcome == .expired, let order = request.order,
-      let cancelled = api.cancelledAt[order]?.first(where: { $0 >= request.producedAt }), cancelled <= now
+      let cancelled = api.cancelledAt[order]?.first(where: { $0 >= request.producedAt }),
+      cancelled <= result.stages.answered
     {
       violation("\(result.source) says that order \(order) was not cancelled, and the API cancelled it")
     }
