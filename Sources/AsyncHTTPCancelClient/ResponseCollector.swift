@@ -63,7 +63,8 @@ final class ResponseCollector: HTTPClientResponseDelegate {
 
   /// The fault of a request that ended in `error`; called on the loop.
   func fault(_ error: any Error) -> HTTPFault {
-    state.value.isSent ? faultAfterSending(error) : faultBeforeSending(error)
+    // A response that can't be parsed shows that the request had left, though its delegate may hear of that later.
+    state.value.isSent || error is HTTPParserError ? faultAfterSending(error) : faultBeforeSending(error)
   }
 
   private func faultBeforeSending(_ error: any Error) -> HTTPFault {
