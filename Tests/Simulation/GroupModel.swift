@@ -21,6 +21,13 @@ final class GroupModel {
   /// Whether offsets of this member and generation are accepted.
   func accepts(_ member: Int, generation: Int) -> Bool { members[member] != nil && generation == self.generation }
 
+  /// Whether an assignment of this generation still reaches the member: one that has joined the next rebalance hears no
+  /// more of it.
+  func assigns(_ member: Int, generation: Int) -> Bool {
+    guard case .stable = phase else { return false }
+    return accepts(member, generation: generation)
+  }
+
   func isMember(_ member: Int) -> Bool { members[member] != nil }
 
   /// A worker's process asks to join.

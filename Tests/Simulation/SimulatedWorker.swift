@@ -147,7 +147,8 @@ final class SimulatedWorker {
       self.awaitedRelease = present
       self.handle(.revoked(number: present))
       // The poll thread waits no longer than this, which may be too short.
-      self.later(self.world.chance(30) ? self.world.milliseconds(200...1500) : .seconds(7)) { [unowned self] in
+      self.later(self.world.isDisturbed && self.world.chance(30) ? self.world.milliseconds(200...1500) : .seconds(7)) {
+        [unowned self] in
         guard self.awaitedRelease == present else { return }
         self.world.counts.overruns += 1
         self.world.note("worker \(self.index): giving assignment \(present) up overran")
@@ -192,14 +193,14 @@ final class SimulatedWorker {
   func receive(_ partitions: [Int32], generation: Int) {
     guard isAlive else { return }
     later(world.milliseconds(0...60)) { [unowned self] in
-      guard self.world.group.accepts(self.index, generation: generation) else { return }
+      guard self.world.group.assigns(self.index, generation: generation) else { return }
       self.fetchOffsets(partitions, generation)
     }
   }
 
   /// Offsets that a transaction may still change are waited for.
   private func fetchOffsets(_ partitions: [Int32], _ generation: Int) {
-    guard world.group.accepts(index, generation: generation) else { return }
+    guard world.group.assigns(index, generation: generation) else { return }
     guard !partitions.contains(where: world.kafka.isUnstable) else {
       return later(.milliseconds(20)) { [unowned self] in self.fetchOffsets(partitions, generation) }
     }

@@ -4,13 +4,13 @@ import Testing
 
 /// Whole workers on virtual time: thousands of histories of crashes, rebalances, aborts, slow brokers and a failing API.
 ///
+/// These are the same ones each time, so that a change is seen by its own; `Tests/run.sh simulate` looks for new ones.
 /// `SIMULATIONS` sets how many, `SIMULATION_SEED` where they start; a failure names its seed, which
 /// `cancel-worker-simulation --replay SEED` runs again with a trace.
 @Suite struct SimulationTests {
   private static let environment = ProcessInfo.processInfo.environment
   private static let count = UInt64(environment["SIMULATIONS"] ?? "") ?? 150
-  private static let seed =
-    UInt64(environment["SIMULATION_SEED"] ?? "") ?? UInt64.random(in: 0...1 << 40)
+  private static let seed = UInt64(environment["SIMULATION_SEED"] ?? "") ?? 1
 
   @Test func noHistoryBreaksAPromise() async {
     let (seed, count) = (SimulationTests.seed, SimulationTests.count)
