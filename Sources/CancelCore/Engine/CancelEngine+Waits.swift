@@ -149,11 +149,15 @@ extension CancelEngine {
   private func estimateWait(
     of order: OpenOrder, place: Int, _ key: QuotaKey, _ now: Timestamp
   ) -> (WaitNotice.Reason, Timestamp?) {
-    let index = key.index
-    if keys[index].breaker.refusal != nil { return (.breakerHeld, nil) }
-    if apiGate.outSince != nil || keys[index].gate.outSince != nil { return (.outage, nil) }
+    if let reason = closedGate(before: key) { return (reason, nil) }
     if case .backingOff(_, let until) = order.stage { return (.outage, until) }
-    return (.quota, keys[index].quota.estimate(place: place, priority: order.rank.priority, at: now))
+    return (.quota, keys[key.index].quota.estimate(place: place, priority: order.rank.priority, at: now))
+  }
+
+  /// What holds back every call of a key, whatever its quota; `nil` where nothing does.
+  private func closedGate(before key: QuotaKey) -> WaitNotice.Reason? {
+    if keys[key.index].breaker.refusal != nil { return .breakerHeld }
+    return apiGate.outSince != nil || keys[key.index].gate.outSince != nil ? .outage : nil
   }
 
   /// What keeps an order from being called for at `now`; `nil` where nothing does but its turn.
@@ -164,8 +168,7 @@ extension CancelEngine {
     case .backingOff: return .outage
     case .waiting(let own): key = own
     }
-    if keys[key.index].breaker.refusal != nil { return .breakerHeld }
-    if apiGate.outSince != nil || keys[key.index].gate.outSince != nil { return .outage }
+    if let reason = closedGate(before: key) { return reason }
     let isFree = keys[key.index].quota.availability(for: orders[slot].rank.priority, at: now) == .now
     return isFree && !orders[slot].throttled ? nil : .quota
   }

@@ -76,9 +76,6 @@ package struct CommitSchedule: Sendable {
   /// Whether a batch is being published.
   var isUnderWay: Bool { if case .underWay = state { true } else { false } }
 
-  /// Failures since the last success.
-  var failures: Int { failuresInARow }
-
   /// What to do at `now`.
   mutating func next(_ gathered: Gathered, at now: Timestamp) -> Decision {
     guard case .idle(let notBefore) = state else { return .nothing }

@@ -194,9 +194,6 @@ package struct Worker: Sendable {
     !isStopping && failure == nil && engine.isActive(Assignment(partition: partition, number: number))
   }
 
-  /// Partitions whose ledgers are being read.
-  var restoringPartitions: [Int32] { restores.keys.sorted() }
-
   // MARK: Requests and calls
 
   private mutating func receive(
