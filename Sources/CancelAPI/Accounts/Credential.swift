@@ -1,3 +1,4 @@
+import CancelContract
 import Crypto
 import Synchronization
 

@@ -15,6 +15,12 @@ public struct RequestDetails: Hashable, Sendable {
   public var context: JSONText?
   /// The trading venue of the order, in the sender's words.
   public var venue: String?
+  /// How many requests the campaign has, where the sender knows it.
+  public var campaignSize: Int?
+  /// Whether the order is looked up after an acceptance although the configuration does not ask for it.
+  public var wantsConfirmation: Bool
+  /// The `cancelId` of the sweep that found the order; no sender sets it.
+  public var sweptBy: String?
 
   /// Details with the given members.
   public init(
@@ -23,7 +29,10 @@ public struct RequestDetails: Hashable, Sendable {
     campaignID: String? = nil,
     decidedAt: Timestamp? = nil,
     context: JSONText? = nil,
-    venue: String? = nil
+    venue: String? = nil,
+    campaignSize: Int? = nil,
+    wantsConfirmation: Bool = false,
+    sweptBy: String? = nil
   ) {
     self.reason = reason
     self.origin = origin
@@ -31,6 +40,9 @@ public struct RequestDetails: Hashable, Sendable {
     self.decidedAt = decidedAt
     self.context = context
     self.venue = venue
+    self.campaignSize = campaignSize
+    self.wantsConfirmation = wantsConfirmation
+    self.sweptBy = sweptBy
   }
 
   /// Who or what asked for a cancel.

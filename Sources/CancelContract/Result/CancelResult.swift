@@ -4,7 +4,7 @@ import FoundationEssentials
 public struct CancelResult: Hashable, Sendable {
   /// What the result repeats from its request.
   public var echo: RequestEcho
-  /// The order; `nil` only where none could be read.
+  /// The order; `nil` only for a sweep, and where none could be read.
   public var orderID: OrderID?
   /// The account that was used; `nil` where the message could not be read so far.
   public var account: AccountName?
@@ -12,7 +12,7 @@ public struct CancelResult: Hashable, Sendable {
   public var outcome: CancelOutcome
   /// The API's confirmation token, where it gave one.
   public var token: String?
-  /// Why it was not accepted; `nil` exactly when `outcome` is `accepted`.
+  /// Why it was not accepted; `nil` exactly when `outcome` is `accepted` or `acknowledged`.
   public var problem: Problem?
   /// The API's last status code; `nil` where it never answered.
   public var httpStatus: Int?
@@ -26,6 +26,8 @@ public struct CancelResult: Hashable, Sendable {
   public var duplicateOf: String?
   /// When each stage was reached.
   public var stages: Stages
+  /// What a sweep tells of itself; `nil` for one order's result.
+  public var sweep: SweepReport?
 
   /// A result with the given members.
   public init(
@@ -40,7 +42,8 @@ public struct CancelResult: Hashable, Sendable {
     requestIDs: [UUID] = [],
     deduplicated: Bool = false,
     duplicateOf: String? = nil,
-    stages: Stages
+    stages: Stages,
+    sweep: SweepReport? = nil
   ) {
     self.echo = echo
     self.orderID = orderID
@@ -54,6 +57,7 @@ public struct CancelResult: Hashable, Sendable {
     self.deduplicated = deduplicated
     self.duplicateOf = duplicateOf
     self.stages = stages
+    self.sweep = sweep
   }
 
   /// When each stage of a request was reached; `nil` where it was not.
@@ -103,6 +107,9 @@ public enum CancelOutcome: UInt8, Sendable, CaseIterable {
   case failed = 3
   /// The message could not be read as a request.
   case invalid = 4
+  /// The request was carried out and was not one to cancel: a dry run, or a dead-man's switch that was armed, moved or
+  /// disarmed.
+  case acknowledged = 5
 
   /// The outcome's name in results.
   public var name: String {
@@ -112,6 +119,7 @@ public enum CancelOutcome: UInt8, Sendable, CaseIterable {
     case .expired: "expired"
     case .failed: "failed"
     case .invalid: "invalid"
+    case .acknowledged: "acknowledged"
     }
   }
 }

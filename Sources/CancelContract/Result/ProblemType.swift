@@ -32,6 +32,10 @@ public enum ProblemType: String, Sendable, CaseIterable {
   case attemptsExhausted = "attempts-exhausted"
   /// A call was sent and its answer never came: the order may or may not be cancelled.
   case outcomeUnknown = "outcome-unknown"
+  /// A sweep ended while orders were left.
+  case ordersRemain = "orders-remain"
+  /// A sweep ended without a list that tells whether orders are left.
+  case ordersNotListed = "orders-not-listed"
   /// The API answered with this status and no problem of its own.
   case apiStatus = "api-status"
   /// The API could not be reached.
@@ -58,6 +62,8 @@ public enum ProblemType: String, Sendable, CaseIterable {
     case .credentialRefused: "The API refuses the account's credential"
     case .attemptsExhausted: "Every attempt failed until the deadline"
     case .outcomeUnknown: "The outcome is unknown"
+    case .ordersRemain: "Orders are left"
+    case .ordersNotListed: "The account's orders could not be listed"
     case .apiStatus: "The API refused the call"
     case .apiUnreachable: "The API could not be reached"
     case .apiAnswerLost: "The API's answer was lost"

@@ -69,7 +69,7 @@ public final class RequestLog: WorkerObserver {
 
   private static func level(of result: CancelResult) -> Logger.Level {
     switch result.outcome {
-    case .accepted, .rejected: .info
+    case .accepted, .rejected, .acknowledged: .info
     case .expired, .failed, .invalid: .warning
     }
   }

@@ -129,12 +129,12 @@ public final class WorkerTracing: WorkerObserver {
         attributes["cancel_worker.deduplicated"] = result.deduplicated
         attributes["cancel_worker.account"] = result.account?.description
         switch result.outcome {
-        case .accepted, .rejected: break
+        case .accepted, .rejected, .acknowledged: break
         case .expired, .failed, .invalid: attributes["error.type"] = result.outcome.name
         }
       }
       switch result.outcome {
-      case .accepted, .rejected: break
+      case .accepted, .rejected, .acknowledged: break
       case .expired, .failed, .invalid: span.setStatus(SpanStatus(code: .error))
       }
       span.end(at: SpanInstant(now))

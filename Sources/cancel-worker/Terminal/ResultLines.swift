@@ -44,7 +44,7 @@ struct ResultLines {
 
   private func colour(_ outcome: CancelOutcome) -> String {
     switch outcome {
-    case .accepted: "\u{1B}[32m"
+    case .accepted, .acknowledged: "\u{1B}[32m"
     case .rejected, .expired: "\u{1B}[33m"
     case .failed, .invalid: "\u{1B}[31m"
     }
