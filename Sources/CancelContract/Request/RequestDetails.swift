@@ -18,7 +18,7 @@ public struct RequestDetails: Hashable, Sendable {
   /// How many requests the campaign has, where the sender knows it.
   public var campaignSize: Int?
   /// Whether the order is looked up after an acceptance although the configuration does not ask for it.
-  public var wantsConfirmation: Bool
+  public var wantsConfirmation = false
   /// The `cancelId` of the sweep that found the order; no sender sets it.
   public var sweptBy: String?
 
