@@ -33,6 +33,19 @@ public struct CancelPolicy: Sendable {
   /// Delays between probes of an API that is out.
   public var outageProbeBackoff = Backoff(base: .milliseconds(500), cap: .seconds(5))
 
+  /// Lists of an account's orders allowed in any rolling `readWindow` per user key; 0 for no local quota.
+  public var listCalls = 60
+  /// Lookups of orders allowed in any rolling `readWindow` per user key; 0 for no local quota.
+  public var lookupCalls = 60
+  /// The length of the rolling window of lists, and of that of lookups.
+  public var readWindow = Duration.seconds(60)
+  /// Whether every accepted cancel is confirmed by a lookup; a request may ask for it where not.
+  public var confirms = false
+  /// How long an order is looked up before its confirmation says what is known by then.
+  public var confirmWithin = Duration.seconds(60)
+  /// How long a campaign is kept after its last result.
+  public var campaignRetention = Duration.seconds(86_400)
+
   /// Bytes of requests that one ledger record is to hold: an order with more is spread over several records.
   var ledgerRecordSize = 128 * 1024
 

@@ -21,14 +21,14 @@ import Testing
       try Data("\(hex)\n".utf8).write(to: file)
     }
     #expect(try hex == String(contentsOf: file, encoding: .utf8).trimmingCharacters(in: .newlines))
-    #expect(try LedgerGolden.Comparable(LedgerRecord(decoding: record.encoded())) == LedgerGolden.Comparable(record))
+    #expect(try LedgerRecord(decoding: record.encoded()) == record)
   }
 
-  @Test(arguments: LedgerGolden.records.map(\.name))
-  func recordsOfVersionOneAreReadForGood(name: String) throws {
+  @Test(arguments: LedgerGolden.namesOfOrders, [LedgerVersion.one, .two])
+  func recordsOfEarlierVersionsAreReadForGood(name: String, version: LedgerVersion) throws {
     let record = try #require(LedgerGolden.records.first { $0.name == name }).record
-    let read = try LedgerRecord(decoding: Self.bytes(ofFile: "\(name).v1.hex"))
-    #expect(LedgerGolden.Comparable(read) == LedgerGolden.Comparable(record).inVersionOne)
+    let read = try LedgerRecord(decoding: Self.bytes(ofFile: "\(name).v\(version.rawValue).hex"))
+    #expect(read == record.as(of: version))
   }
 
   @Test(arguments: ["settled-accepted", "settled-rejected", "calls"])
@@ -49,7 +49,7 @@ import Testing
     let details = LedgerGolden.fullRequest.received.request.details
     let missing = Mirror(reflecting: details).children.filter { child in
       let mirror = Mirror(reflecting: child.value)
-      return mirror.displayStyle == .optional && mirror.children.isEmpty
+      return mirror.displayStyle == .optional && mirror.children.isEmpty || child.value as? Bool == false
     }
     #expect(missing.map(\.label) == [])
   }
@@ -75,36 +75,6 @@ enum LedgerGolden {
     var record: LedgerRecord
   }
 
-  /// A record's members, so that two can be compared.
-  enum Comparable: Equatable {
-    case open(OpenState)
-    case settled(SettledOutcome)
-    case calls([Send])
-    case more([OpenRequest])
-
-    init(_ record: LedgerRecord) {
-      switch record {
-      case .open(let state): self = .open(state)
-      case .settled(let settled): self = .settled(settled)
-      case .calls(let sends): self = .calls(sends)
-      case .more(let requests): self = .more(requests)
-      }
-    }
-
-    /// What version 1 has of it.
-    var inVersionOne: Comparable {
-      switch self {
-      case .open(var state):
-        for index in state.requests.indices { state.requests[index].received.request.details.venue = nil }
-        return .open(state)
-      case .more(var requests):
-        for index in requests.indices { requests[index].received.request.details.venue = nil }
-        return .more(requests)
-      case .settled, .calls: return self
-      }
-    }
-  }
-
   static let records = [
     Named(name: "open-full", record: .open(fullState)),
     Named(name: "open-minimal", record: .open(OpenState(requests: [minimalRequest]))),
@@ -112,7 +82,16 @@ enum LedgerGolden {
     Named(name: "settled-rejected", record: .settled(rejected)),
     Named(name: "calls", record: .calls(calls)),
     Named(name: "more", record: .more([fullRequest, minimalRequest])),
+    Named(name: "sweep-account", record: .sweep(sweep)),
+    Named(name: "sweep-all", record: .sweep(firedSweep)),
+    Named(name: "switch", record: .deadMansSwitch(SwitchRecord(received: armed, due: time(60_000_000)))),
+    Named(name: "mark", record: .mark(.rejected)),
+    Named(name: "confirmation", record: .confirmation(confirmation)),
+    Named(name: "campaign", record: .campaign(campaign)),
   ]
+
+  /// The records that the first versions had.
+  static let namesOfOrders = ["open-full", "open-minimal", "settled-accepted", "settled-rejected", "calls", "more"]
 
   static func time(_ microseconds: Int64) -> Timestamp {
     Timestamp(microseconds: 1_785_402_900_000_000 + microseconds)
@@ -146,7 +125,10 @@ enum LedgerGolden {
           campaignID: "kill-2026-07-30",
           decidedAt: time(0),
           context: JSONText(wellFormed: Array(#"{ "legs": [1.50, {"n":9007199254740993}] }"#.utf8)),
-          venue: "XETR"
+          venue: "XETR",
+          campaignSize: 1000,
+          wantsConfirmation: true,
+          sweptBy: "kill-2026-07-30"
         )),
       source: SourceCoordinates(topic: "order-cancel.requests", partition: 3, offset: 42),
       producedAt: time(2000),
@@ -155,8 +137,40 @@ enum LedgerGolden {
       echoedHeaders: [RecordHeader("correlation-id", "8f14e45f"), RecordHeader(name: "x-desk", value: nil)]
     ),
     deadline: time(60_000_000),
-    progressEvents: 300
+    progressEvents: 300,
+    isRepetition: true
   )
+
+  private static let sweep = SweepRecord(
+    received: ReceivedSweep(
+      request: SweepRequest(
+        cancelID: "ks-7", scope: .account("desk-fx"), details: fullRequest.received.request.details),
+      source: fullRequest.received.source, producedAt: time(2000), receivedAt: time(3250), key: Array("desk-fx".utf8),
+      echoedHeaders: fullRequest.received.echoedHeaders),
+    deadline: time(3_600_000_000), accounts: ["desk-fx"])
+
+  private static let armed = ReceivedSweep(
+    request: SweepRequest(
+      cancelID: "dms-1", scope: .all(accounts: ["desk-fx", "desk-eq"], environment: .real), priority: .routine,
+      deadline: time(90_000_000), start: .after(.seconds(60)), details: RequestDetails(campaignID: "dms")),
+    source: SourceCoordinates(topic: "order-cancel.requests", partition: 3, offset: 43), producedAt: time(0),
+    receivedAt: time(1))
+
+  private static let firedSweep = SweepRecord(
+    received: armed, deadline: time(90_000_000), accounts: ["desk-fx", "desk-eq"], firedDue: time(60_000_000))
+
+  private static let confirmation = ConfirmationRecord(
+    echo: fullRequest.received.echo, producedAt: time(2000), receivedAt: time(3250), acceptedAt: time(31_007),
+    until: time(60_031_007))
+
+  private static let campaign: CampaignTally = {
+    var tally = CampaignTally(firstProducedAt: time(2000))
+    tally.size = 1000
+    tally.outcomes = [.accepted: 3, .failed: 1]
+    tally.accounts = ["desk-fx": [.accepted: 3], "desk-eq": [.failed: 1]]
+    tally.lastAnsweredAt = time(31_007)
+    return tally
+  }()
 
   private static let minimalRequest = OpenRequest(
     received: ReceivedRequest(
@@ -188,4 +202,31 @@ enum LedgerGolden {
     until: time(5_000_000), outcome: .rejected, cancelID: "c-2", token: nil,
     problem: Problem(json: JSONText(wellFormed: Array(#"{"title":"Not Found","status":404}"#.utf8))),
     httpStatus: 404, attempts: 3, sends: calls, earlierSends: calls)
+}
+
+extension LedgerRecord {
+  /// What an earlier version has of it.
+  fileprivate func `as`(of version: LedgerVersion) -> LedgerRecord {
+    switch self {
+    case .open(var state):
+      state.requests = state.requests.map { $0.as(of: version) }
+      return .open(state)
+    case .more(let requests): return .more(requests.map { $0.as(of: version) })
+    default: return self
+    }
+  }
+}
+
+extension OpenRequest {
+  fileprivate func `as`(of version: LedgerVersion) -> OpenRequest {
+    var request = self
+    if version < .two { request.received.request.details.venue = nil }
+    if version < .three {
+      request.received.request.details.campaignSize = nil
+      request.received.request.details.wantsConfirmation = false
+      request.received.request.details.sweptBy = nil
+      request.isRepetition = false
+    }
+    return request
+  }
 }

@@ -10,6 +10,7 @@ struct AccountTable: Sendable {
   private var numbers: [AccountName: AccountNumber] = [:]
   private var names: [AccountName] = []
   private var quotaKeys: [QuotaKey?] = []
+  private var environments: [AccountNumber: APIEnvironment] = [:]
   /// Stands for requests that name none.
   private let defaultNumber: AccountNumber
 
@@ -43,12 +44,24 @@ struct AccountTable: Sendable {
   /// The user key of an account; `nil` where it is not configured (any more).
   func quotaKey(of number: AccountNumber) -> QuotaKey? { quotaKeys[Int(number.index)] }
 
+  /// The environment of an account; `nil` where it was not told.
+  func environment(of number: AccountNumber) -> APIEnvironment? { environments[number] }
+
+  /// All accounts that are configured, by name.
+  var configured: [AccountNumber] {
+    quotaKeys.indices.filter { quotaKeys[$0] != nil }
+      .sorted { names[$0].description < names[$1].description }
+      .map { AccountNumber(index: Int32($0)) }
+  }
+
   /// Takes `accounts` as all that are configured.
-  mutating func configure(_ accounts: [AccountName: QuotaKey]) {
+  mutating func configure(_ accounts: [AccountName: QuotaKey], environments: [AccountName: APIEnvironment]) {
+    self.environments = [:]
     for index in quotaKeys.indices { quotaKeys[index] = nil }
     for (name, key) in accounts {
       let number = number(of: name)
       quotaKeys[Int(number.index)] = key
+      self.environments[number] = environments[name]
     }
   }
 }

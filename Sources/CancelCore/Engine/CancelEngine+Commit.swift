@@ -6,8 +6,12 @@ public struct CommitBatch: Sendable {
   public var results: [CancelResult] = []
   /// Messages that could not be taken as requests.
   public var refused: [RefusedMessage] = []
-  /// The ledger records of orders that changed.
+  /// The ledger records of orders and other things that changed.
   public var ledger: [LedgerEntry] = []
+  /// The records of campaigns that are due.
+  public var campaigns: [CampaignUpdate] = []
+  /// Events about what became of orders whose cancel was accepted.
+  public var confirmations: [ConfirmationEvent] { confirmed.map(\.event) }
   /// The offset of the next request to read, for each partition that the batch speaks of, where it is known.
   public var positions: [Int32: Int64] = [:]
 
@@ -15,6 +19,9 @@ public struct CommitBatch: Sendable {
   var parts: [Part] = []
   /// For each result the order that it belongs to, and whether it goes before others.
   var origins: [ResultOrigin] = []
+  /// What the ledger holds of campaigns from then on.
+  var tallies: [CampaignRef: CampaignTally] = [:]
+  var confirmed: [Confirmed] = []
 
   /// The assignments of the partitions that the batch speaks of.
   public var assignments: [Assignment] { parts.map(\.assignment) }
@@ -23,9 +30,9 @@ public struct CommitBatch: Sendable {
   public struct LedgerEntry: Sendable {
     /// The partition, the same as the requests'.
     public var partition: Int32
-    /// `orderId@account`, or `orderId#n@account` for the n-th record beside an order's own.
+    /// What the record is about: `LedgerKey` tells the forms.
     public var key: [UInt8]
-    /// The order's state; `nil` for a tombstone.
+    /// The state; `nil` for a tombstone.
     public var value: [UInt8]?
   }
 
@@ -34,6 +41,10 @@ public struct CommitBatch: Sendable {
     /// Under which it was built.
     var assignment: Assignment
     var changed: [OrderKey]
+    /// Things that are not orders and changed.
+    var subjects: [LedgerSubject] = []
+    /// Records beside orders that changed.
+    var sides: [OrderKey: Set<SideRecord>] = [:]
     /// The records that there may have been beside an order's own, before the batch.
     var extraRecords: [OrderKey: Set<Int>] = [:]
   }
@@ -44,6 +55,8 @@ struct ResultOrigin: Sendable {
   /// The order; `nil` for a message that could not be read as a request.
   var order: OrderKey?
   var priority: Priority
+  /// What else it belongs to; `nil` for an order's result.
+  var subject: LedgerSubject?
 }
 
 /// A message that could not be taken as a request, byte for byte, on its way to the dead-letter topic.
@@ -88,20 +101,27 @@ extension CancelEngine {
     precondition(limit > 0, "A batch that may hold nothing never gets anywhere.")
     guard hasSomethingToCommit else { return nil }
     var batch = CommitBatch()
-    let gathered = uncommittedPartitions.reduce(results.count) { $0 + partitions[$1].changed.count }
+    let gathered = uncommittedPartitions.reduce(results.count) {
+      $0 + partitions[$1].changed.count + partitions[$1].annex.changed.count
+    }
+    var subjects: [Int32: [LedgerSubject]] = [:]
     if gathered <= limit {
       swap(&batch.results, &results)
       swap(&batch.origins, &resultOrigins)
       swap(&batch.refused, &refused)
+      swap(&batch.confirmed, &confirmed)
       var numbers: [Int32] = []
       swap(&numbers, &uncommittedPartitions)
       for number in numbers {
         let changed = partitions[number].drainChanged()
-        moveChanges(changed, of: number, position: partitions[number].position, into: &batch)
+        subjects[number] = partitions[number].annex.drain()
+        moveChanges(
+          changed, subjects[number] ?? [], of: number, position: partitions[number].position, into: &batch)
       }
     } else {
-      moveSelection(limit: limit, into: &batch)
+      subjects = moveSelection(limit: limit, into: &batch)
     }
+    if !(campaigns.isEmpty && subjects.isEmpty) { addCampaigns(subjects, to: &batch) }
     committing = batch
     return batch
   }
@@ -116,7 +136,16 @@ extension CancelEngine {
     for part in batch.parts where owns(part.assignment) {
       let number = part.assignment.partition
       if let position = batch.positions[number] { partitions[number].committedPosition = position }
+      committed(part.subjects, of: number)
     }
+    guard !(sweeps.isEmpty && campaigns.isEmpty) else { return batch }
+    let owned = Set(batch.parts.filter { owns($0.assignment) }.map(\.assignment.partition))
+    for result in batch.results where result.isSwept && owned.contains(result.source.partition) {
+      let ref = SweepRef(partition: result.source.partition, offset: result.source.offset)
+      sweeps[ref]?.unpublished -= 1
+      endedSweeps.append(ref)
+    }
+    committedCampaigns(batch, owned)
     return batch
   }
 
@@ -130,10 +159,14 @@ extension CancelEngine {
     results = kept.map { batch.results[$0] } + results
     resultOrigins = kept.map { batch.origins[$0] } + resultOrigins
     refused = batch.refused.filter { numbers.contains($0.source.partition) } + refused
+    confirmed = batch.confirmed.filter { numbers.contains($0.ref.partition) } + confirmed
+    abortedCampaigns(batch, numbers)
     for part in owned {
       let number = part.assignment.partition
       scheduleCommit(number)
       partitions[number].extraRecords.merge(part.extraRecords) { $0.union($1) }
+      for subject in part.subjects { partitions[number].annex.markChanged(subject) }
+      for (key, sides) in part.sides { for side in sides { partitions[number].annex.markChanged(side, of: key) } }
       for key in part.changed {
         if case .open(let slot)? = partitions[number].orders[key] {
           orders[slot].pieces?.markAllChanged()
@@ -146,9 +179,11 @@ extension CancelEngine {
   }
 
   /// Keeps a result until it is published.
-  mutating func append(_ result: CancelResult, of order: OrderKey?, _ priority: Priority) {
+  mutating func append(
+    _ result: CancelResult, of order: OrderKey?, _ priority: Priority, subject: LedgerSubject? = nil
+  ) {
     results.append(result)
-    resultOrigins.append(ResultOrigin(order: order, priority: priority))
+    resultOrigins.append(ResultOrigin(order: order, priority: priority, subject: subject))
     counts.results[result.outcome, default: 0] += 1
     if result.deduplicated { counts.deduplicated += 1 }
   }
@@ -175,6 +210,12 @@ extension CancelEngine {
     scheduleCommit(ref.partition)
   }
 
+  /// The record of something that is not an order is to be written.
+  mutating func markChanged(_ subject: LedgerSubject, in number: Int32) {
+    partitions[number].annex.markChanged(subject)
+    scheduleCommit(number)
+  }
+
   mutating func scheduleCommit(_ number: Int32) {
     guard !partitions[number].isInCommitList else { return }
     partitions[number].isInCommitList = true
@@ -182,15 +223,45 @@ extension CancelEngine {
   }
 
   private mutating func moveChanges(
-    _ changed: [OrderKey], of number: Int32, position: Int64?, into batch: inout CommitBatch
+    _ changed: [OrderKey], _ subjects: [LedgerSubject], of number: Int32, position: Int64?,
+    into batch: inout CommitBatch
   ) {
     guard let assignment = partitions[number].assignment else {
       preconditionFailure("Only a partition that is owned has something to commit.")
     }
     batch.positions[number] = position
-    var part = CommitBatch.Part(assignment: assignment, changed: changed)
-    for key in changed { write(OrderRef(key: key, partition: number), into: &batch, &part) }
+    var part = CommitBatch.Part(assignment: assignment, changed: changed, subjects: subjects)
+    if partitions[number].annex.changedSides.isEmpty {
+      for key in changed { write(OrderRef(key: key, partition: number), into: &batch, &part) }
+    } else {
+      var written: Set<OrderKey> = []
+      for key in changed where written.insert(key).inserted {
+        write(OrderRef(key: key, partition: number), into: &batch, &part)
+        writeSides(of: key, number, into: &batch, &part)
+      }
+    }
+    for subject in subjects {
+      // What is kept of a campaign is written with the results that it counts, but for its end.
+      if case .campaign(let id) = subject, partitions[number].annex.campaigns[id] != nil { continue }
+      write(partitions[number].annex.record(of: subject), subject.ledgerKey, number, into: &batch)
+    }
     batch.parts.append(part)
+  }
+
+  private mutating func writeSides(
+    of key: OrderKey, _ number: Int32, into batch: inout CommitBatch, _ part: inout CommitBatch.Part
+  ) {
+    let sides = partitions[number].annex.drainSides(of: key)
+    guard !sides.isEmpty, let orderID = OrderID(key.orderID) else { return }
+    part.sides[key] = sides
+    for side in sides {
+      let ledgerKey = side.ledgerKey(orderID, accounts.name(of: key.account))
+      write(partitions[number].annex.record(of: side, key), ledgerKey, number, into: &batch)
+    }
+  }
+
+  private func write(_ record: LedgerRecord?, _ key: LedgerKey, _ number: Int32, into batch: inout CommitBatch) {
+    batch.ledger.append(CommitBatch.LedgerEntry(partition: number, key: key.utf8, value: record?.encoded()))
   }
 
   private mutating func write(_ ref: OrderRef, into batch: inout CommitBatch, _ part: inout CommitBatch.Part) {
@@ -220,7 +291,7 @@ extension CancelEngine {
     guard let orderID = OrderID(ref.key.orderID) else {
       preconditionFailure("An order's key was made from a positive id.")
     }
-    let key = LedgerKey(orderID: orderID, piece: piece, account: accounts.name(of: ref.key.account))
+    let key = LedgerKey.order(orderID, piece: piece, accounts.name(of: ref.key.account))
     batch.ledger.append(CommitBatch.LedgerEntry(partition: ref.partition, key: key.utf8, value: value))
   }
 }
@@ -235,6 +306,8 @@ extension CancelEngine {
   private struct Unit {
     var number: Int32
     var order: OrderKey?
+    /// What it is where it is not an order; `nil` for a message that could not be read.
+    var subject: LedgerSubject?
     /// The places of its results.
     var results: [Int] = []
     /// Whether the order's record is to be written.
@@ -251,43 +324,56 @@ extension CancelEngine {
     }
   }
 
-  private mutating func moveSelection(limit: Int, into batch: inout CommitBatch) {
+  private mutating func moveSelection(limit: Int, into batch: inout CommitBatch) -> [Int32: [LedgerSubject]] {
     let units = gatheredUnits()
     let selected = CancelEngine.select(units, limit: limit)
     var positions: [Int32: Int64?] = [:]
     var changed: [Int32: [OrderKey]] = [:]
+    var subjects: [Int32: Set<LedgerSubject>] = [:]
     var moved = Set<Int>()
     for number in uncommittedPartitions { positions[number] = partitions[number].position }
     for (index, unit) in units.enumerated() {
       if selected.contains(index) {
         moved.formUnion(unit.results)
         if unit.isChanged, let order = unit.order { changed[unit.number, default: []].append(order) }
+        if let subject = unit.subject { subjects[unit.number, default: []].insert(subject) }
       } else if let first = unit.uncommitted?.lowerBound, let position = positions[unit.number] ?? nil {
         positions[unit.number] = min(position, first)
       }
     }
-    let sources = Set(moved.filter { resultOrigins[$0].order == nil }.map { results[$0].source })
+    let sources = Set(
+      moved.filter { resultOrigins[$0].order == nil && resultOrigins[$0].subject == nil }.map { results[$0].source })
     batch.refused = refused.filter { sources.contains($0.source) }
     refused.removeAll { sources.contains($0.source) }
     (batch.results, batch.origins) = (moved.sorted().map { results[$0] }, moved.sorted().map { resultOrigins[$0] })
     let kept = results.indices.filter { !moved.contains($0) }
     (results, resultOrigins) = (kept.map { results[$0] }, kept.map { resultOrigins[$0] })
+    let going = changed.mapValues { Set($0) }
+    batch.confirmed = confirmed.filter { going[$0.ref.partition]?.contains($0.ref.key) == true }
+    confirmed.removeAll { going[$0.ref.partition]?.contains($0.ref.key) == true }
+    var drained: [Int32: [LedgerSubject]] = [:]
     let partitionsWithMore = Set(results.map(\.source.partition))
     let partitionsWithUnits = Set(units.map(\.number))
     var numbers: [Int32] = []
     swap(&numbers, &uncommittedPartitions)
     for number in numbers {
-      let going = Set(changed[number] ?? [])
+      let going = going[number] ?? []
       let left = partitions[number].drainChanged().filter { !going.contains($0) }
+      drained[number] = partitions[number].annex.drain(subjects[number] ?? [])
       let hasResults = batch.results.contains { $0.source.partition == number }
-      if !going.isEmpty || hasResults || !partitionsWithUnits.contains(number) {
-        moveChanges(changed[number] ?? [], of: number, position: positions[number] ?? nil, into: &batch)
+      let hasSubjects = drained[number]?.isEmpty == false
+      if !going.isEmpty || hasResults || hasSubjects || !partitionsWithUnits.contains(number) {
+        moveChanges(
+          changed[number] ?? [], drained[number] ?? [], of: number, position: positions[number] ?? nil, into: &batch)
       }
       partitions[number].changed = left
-      if !left.isEmpty || partitionsWithMore.contains(number) || batch.parts.last?.assignment.partition != number {
+      if !left.isEmpty || !partitions[number].annex.changed.isEmpty || partitionsWithMore.contains(number)
+        || batch.parts.last?.assignment.partition != number
+      {
         scheduleCommit(number)
       }
     }
+    return drained
   }
 
   private func gatheredUnits() -> [Unit] {
@@ -299,11 +385,21 @@ extension CancelEngine {
       if let order { places[OrderRef(key: order, partition: number)] = units.count - 1 }
       return units.count - 1
     }
+    var subjectPlaces: [Int32: [LedgerSubject: Int]] = [:]
+    func place(of subject: LedgerSubject, in number: Int32) -> Int {
+      if let known = subjectPlaces[number]?[subject] { return known }
+      units.append(Unit(number: number, subject: subject))
+      subjectPlaces[number, default: [:]][subject] = units.count - 1
+      return units.count - 1
+    }
     for index in results.indices {
-      let source = results[index].source
-      let unit = place(of: resultOrigins[index].order, in: source.partition)
+      let (source, origin) = (results[index].source, resultOrigins[index])
+      let unit =
+        origin.subject.map { place(of: $0, in: source.partition) } ?? place(of: origin.order, in: source.partition)
       units[unit].results.append(index)
-      units[unit].priority = max(units[unit].priority, resultOrigins[index].priority)
+      units[unit].priority = max(units[unit].priority, origin.priority)
+      // An order that a sweep found lets the sweep's own record hold the position back.
+      guard !results[index].isSwept else { continue }
       units[unit].cover(source.offset, committedPosition: partitions[source.partition].committedPosition)
     }
     for number in uncommittedPartitions {
@@ -312,10 +408,17 @@ extension CancelEngine {
         units[unit].isChanged = true
         guard case .open(let slot)? = partitions[number].orders[key] else { continue }
         units[unit].priority = max(units[unit].priority, orders[slot].rank.priority)
-        for request in orders[slot].requests {
+        for request in orders[slot].requests where request.received.request.details.sweptBy == nil {
           units[unit].cover(
             request.received.source.offset, committedPosition: partitions[number].committedPosition)
         }
+      }
+      for subject in partitions[number].annex.changed {
+        let unit = place(of: subject, in: number)
+        units[unit].isChanged = true
+        guard case .sweep(let offset) = subject else { continue }
+        units[unit].priority = .killSwitch
+        units[unit].cover(offset, committedPosition: partitions[number].committedPosition)
       }
     }
     return units
@@ -357,4 +460,9 @@ extension CancelEngine {
     }
     return groups
   }
+}
+
+extension CancelResult {
+  /// Whether it is the result of an order that a sweep found; the sweep's own result names no order.
+  fileprivate var isSwept: Bool { orderID != nil && echo.details.sweptBy != nil }
 }

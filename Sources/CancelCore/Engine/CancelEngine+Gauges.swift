@@ -156,6 +156,8 @@ public struct EngineCounts: Sendable, Equatable {
   public var throttled = 0
   /// Breakers that opened.
   public var breakersOpened = 0
+  /// Confirmations by verdict.
+  public var confirmations: [ConfirmationEvent.Verdict: Int] = [:]
   /// Answers for orders that are no longer this worker's.
   public var lateAnswers = 0
 }

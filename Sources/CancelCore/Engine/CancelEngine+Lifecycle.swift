@@ -26,12 +26,32 @@ extension CancelEngine {
     let ref = OrderRef(key: OrderKey(orderID: request.orderID.value, account: account), partition: number)
     let deadline = request.deadline ?? received.producedAt + defaultDeadline(request.priority)
     let open = OpenRequest(received: received, deadline: deadline)
-    switch partitions[number].orders[ref.key] {
+    if isOpen(open, ref) { return .attached }
+    join(
+      received.echo, of: request.account ?? accounts.name(of: account), partition: number,
+      producedAt: received.producedAt, at: now)
+    return take(open, of: ref, at: now)
+  }
+
+  /// Whether this very request is open already, as it is where the ledger is ahead of the position without transactions.
+  private func isOpen(_ request: OpenRequest, _ ref: OrderRef) -> Bool {
+    let offset = request.received.source.offset
+    guard offset <= partitions[ref.partition].restoredThrough,
+      case .open(let slot)? = partitions[ref.partition].orders[ref.key]
+    else { return false }
+    return orders[slot].requests.contains { $0.received.source.offset == offset }
+  }
+
+  /// Opens an order for a request, attaches it to an open one, or answers it from memory.
+  ///
+  /// A repetition is never answered from memory: it is there because the memory says what the API's list doesn't.
+  mutating func take(_ open: OpenRequest, of ref: OrderRef, at now: Timestamp) -> Receipt {
+    switch partitions[ref.partition].orders[ref.key] {
     case .open(let slot):
       attach(open, to: slot, at: now)
       return .attached
     case .remembered(let record):
-      if let settled = record.settled, settled.until > now {
+      if !open.isRepetition, let settled = record.settled, settled.until > now {
         answer(open, of: ref, from: settled, at: now)
         return .answered
       }
@@ -50,6 +70,9 @@ extension CancelEngine {
     }
     counts.requests += 1
     advancePosition(number, past: result.source.offset)
+    join(
+      result.echo, of: result.account, partition: number, producedAt: result.stages.produced, at: result.stages.answered
+    )
     append(result, of: nil, .routine)
     refused.append(message)
   }
@@ -59,11 +82,11 @@ extension CancelEngine {
     accounts.configuredNumber(of: account) != nil
   }
 
-  private func defaultDeadline(_ priority: Priority) -> Duration {
+  func defaultDeadline(_ priority: Priority) -> Duration {
     priority == .killSwitch ? policy.killSwitchDeadline : policy.routineDeadline
   }
 
-  private mutating func advancePosition(_ number: Int32, past offset: Int64) {
+  mutating func advancePosition(_ number: Int32, past offset: Int64) {
     partitions[number].position = offset + 1
     scheduleCommit(number)
   }
@@ -85,6 +108,7 @@ extension CancelEngine {
     if let memory {
       // The slots of earlier calls stay in the ledger with the order.
       order.earlierSends = memory.sends.holding(window: policy.quotaWindow, at: now)
+      if request.isRepetition { order.earlierMemory = memory }
     }
     openRequests += 1
     openOrders += 1
@@ -97,12 +121,6 @@ extension CancelEngine {
 
   private mutating func attach(_ request: OpenRequest, to slot: OrderSlot, at now: Timestamp) {
     let offset = request.received.source.offset
-    if offset <= partitions[request.received.source.partition].restoredThrough,
-      orders[slot].requests.contains(where: { $0.received.source.offset == offset })
-    {
-      // Without transactions the ledger may be ahead of the position: the request is open already.
-      return
-    }
     openRequests += 1
     if offset < partitions[request.received.source.partition].logEnd { orders[slot].mayHaveEarlierCall = true }
     orders[slot].attach(request, sizeLimit: policy.ledgerRecordSize)
@@ -209,7 +227,8 @@ extension CancelEngine {
       sends: order.sends,
       earlierSends: order.earlierSends.holding(window: policy.quotaWindow, at: now)
     )
-    remember(RememberedRecord(settled), of: order.ref, at: now)
+    remember(memory(of: order, settled, at: now), of: order.ref, at: now)
+    if accepted { confirmLater(order, at: now) }
     openOrders -= 1
     openRequests -= order.requests.count
     let requestIDs = order.sends.map(\.requestID)
@@ -224,6 +243,15 @@ extension CancelEngine {
         result.markDuplicate(in: order)
       }
     }
+  }
+
+  /// What is remembered of an order that is settled: a repetition that is not accepted leaves the acceptance standing.
+  private func memory(of order: OpenOrder, _ settled: SettledOutcome, at now: Timestamp) -> RememberedRecord {
+    guard settled.outcome != .accepted, var earlier = order.earlierMemory?.settled, earlier.until > settled.until else {
+      return RememberedRecord(settled)
+    }
+    earlier.earlierSends = (order.earlierSends + order.sends).holding(window: policy.quotaWindow, at: now)
+    return RememberedRecord(earlier)
   }
 
   /// Has an order wait for another call: at once, or after a delay.
@@ -281,7 +309,10 @@ extension CancelEngine {
   private mutating func forget(_ order: OpenOrder, at now: Timestamp) {
     openOrders -= 1
     let held = (order.earlierSends + order.sends).holding(window: policy.quotaWindow, at: now)
-    if held.isEmpty {
+    if var earlier = order.earlierMemory?.settled, earlier.until > now {
+      earlier.earlierSends = held
+      remember(RememberedRecord(earlier), of: order.ref, at: now)
+    } else if held.isEmpty {
       partitions[order.ref.partition].set(order.ref.key, nil)
     } else {
       remember(RememberedRecord(calls: held), of: order.ref, at: now)
@@ -326,7 +357,8 @@ extension CancelEngine {
         produced: received.producedAt, received: received.receivedAt, firstSent: firstSentAt, answered: now)
     )
     complete(&result)
-    append(result, of: ref.key, received.request.priority)
+    if !request.isRepetition { append(result, of: ref.key, received.request.priority) }
+    if received.request.details.sweptBy != nil { heard(result.outcome, of: request, ref, at: now) }
   }
 
   /// The refusal for which an order of this key is to be answered at once, without a call; `nil` where its turn may
@@ -362,7 +394,8 @@ extension CancelEngine {
   /// - Parameter renewed: the keys whose credential is another one from now on: what is known of the old one's refusals
   ///   counts no more.
   public mutating func configure(
-    accounts configured: [AccountName: QuotaKey], renewed: Set<QuotaKey> = [], at now: Timestamp
+    accounts configured: [AccountName: QuotaKey], environments: [AccountName: APIEnvironment] = [:],
+    renewed: Set<QuotaKey> = [], at now: Timestamp
   ) {
     let highest = configured.values.map(\.index).max() ?? -1
     while keys.count <= highest { keys.append(KeyState(policy: policy)) }
@@ -371,7 +404,7 @@ extension CancelEngine {
       keys[key.index].lastCallBeforeRenewal = lastCall
       markReadyIfWaiting(key)
     }
-    accounts.configure(configured)
+    accounts.configure(configured, environments: environments)
     let accounts = self.accounts
     let moved = orders.slots { order in
       switch order.stage {

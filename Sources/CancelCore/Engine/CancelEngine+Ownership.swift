@@ -40,6 +40,7 @@ extension CancelEngine {
     guard !given.isEmpty else { return }
     for slot in orders.slots(where: { given.contains($0.ref.partition) }) { _ = release(slot) }
     for number in given { partitions.remove(number) }
+    forgetRounds(of: given)
     uncommittedPartitions.removeAll { given.contains($0) }
     dropResults(of: given)
     notices.removeAll { given.contains($0.received.source.partition) }
@@ -82,11 +83,29 @@ extension CancelEngine {
     }
     // A tombstone says that there is nothing to know, whatever its key: a producer's warm-up writes one.
     guard value != nil || key.contains(UInt8(ascii: "@")) else { return }
-    let parsed = try LedgerKey(utf8: key)
-    let orderKey = OrderKey(orderID: parsed.orderID.value, account: accounts.number(of: parsed.account))
-    if parsed.piece > 0 {
+    let orderKey: OrderKey
+    let piece: Int
+    switch try LedgerKey(utf8: key) {
+    case .order(let orderID, let number, let account):
+      orderKey = OrderKey(orderID: orderID.value, account: accounts.number(of: account))
+      piece = number
+    case .mark(let orderID, let sweep, let account):
+      let order = OrderKey(orderID: orderID.value, account: accounts.number(of: account))
+      return try partitions[number].annex.restore(
+        .mark(sweep: sweep), of: order, LedgerRecord.optional(decoding: value))
+    case .confirmation(let orderID, let account):
+      let order = OrderKey(orderID: orderID.value, account: accounts.number(of: account))
+      return try partitions[number].annex.restore(.confirmation, of: order, LedgerRecord.optional(decoding: value))
+    case .sweep(let offset):
+      return try partitions[number].annex.restore(.sweep(offset), LedgerRecord.optional(decoding: value))
+    case .deadMansSwitch(let name):
+      return try partitions[number].annex.restore(.deadMansSwitch(name), LedgerRecord.optional(decoding: value))
+    case .campaign(let id):
+      return try partitions[number].annex.restore(.campaign(id), LedgerRecord.optional(decoding: value))
+    }
+    if piece > 0 {
       let requests = try value.map { (bytes) throws(LedgerError) in try LedgerRecord.requests(decoding: bytes) }
-      partitions[number].restoredPieces[orderKey, default: [:]][parsed.piece] = requests
+      partitions[number].restoredPieces[orderKey, default: [:]][piece] = requests
       return
     }
     let earlier: PartitionLedger.OrderState?
@@ -116,6 +135,7 @@ extension CancelEngine {
     partitions[number].phase = .active
     partitions[number].position = position
     partitions[number].committedPosition = position
+    partitions[number].restoredAt = now
     joinPieces(of: number, at: now)
     for at in partitions[number].expiries.keys {
       expiryTimers.insert(ExpiryTimer(at: at, assignment: assignment))
@@ -125,7 +145,41 @@ extension CancelEngine {
     let open = openOrdersByArrival(number)
     for slot in open { restoreArrival(slot, &releases, at: now) }
     for (key, times) in releases { keys[key.index].quota.restore(releases: times) }
+    resumeRounds(of: number, at: now)
     for slot in open { reopen(slot, at: now) }
+  }
+
+  /// Goes on with the sweeps, switches, campaigns and confirmations of a partition whose ledger was read.
+  private mutating func resumeRounds(of number: Int32, at now: Timestamp) {
+    let annex = partitions[number].annex
+    resumeCampaigns(of: number, at: now)
+    for record in annex.sweeps.values.sorted(by: { $0.offset < $1.offset }) {
+      let switchName =
+        record.firedDue == nil ? nil : annex.switches.first { $0.value.received.source.offset == record.offset }?.key
+      resume(record, firing: switchName, partition: number, at: now)
+      if switchName != nil { markChanged(.sweep(record.offset), in: number) }
+    }
+    let position = partitions[number].position ?? 0
+    for offset in annex.marks.keys where annex.sweeps[offset] == nil && offset < position {
+      forgetMarks(of: SweepRef(partition: number, offset: offset))
+    }
+    for (name, record) in annex.switches {
+      switchTimers.insert(SwitchTimer(at: max(record.due, now), partition: number, name: name))
+    }
+    resumeConfirmations(of: number, at: now)
+  }
+
+  /// Lets go of the sweeps, campaigns and confirmations of partitions that are given up. What is in flight for them is
+  /// of no use when it comes.
+  private mutating func forgetRounds(of numbers: Set<Int32>) {
+    for ref in sweeps.keys where numbers.contains(ref.partition) { sweeps[ref] = nil }
+    for (account, refs) in sweepsByAccount {
+      let left = refs.filter { !numbers.contains($0.partition) }
+      sweepsByAccount[account] = left.isEmpty ? nil : left
+    }
+    campaigns = campaigns.filter { !numbers.contains($0.key.partition) }
+    confirmations = confirmations.filter { !numbers.contains($0.key.partition) }
+    confirmed.removeAll { numbers.contains($0.ref.partition) }
   }
 
   /// Puts the requests of an order that was spread over several records together.
@@ -232,6 +286,7 @@ extension CancelEngine {
     var parked = ParkedPartition(number: number, ledger: partitions[number], open: [])
     for slot in orders.slots(where: { $0.ref.partition == number }) { parked.open.append(release(slot)) }
     partitions.remove(number)
+    forgetRounds(of: [number])
     notices.removeAll { $0.received.source.partition == number }
     return parked
   }
@@ -313,6 +368,11 @@ extension PartitionLedger {
 }
 
 extension LedgerRecord {
+  fileprivate static func optional(decoding bytes: [UInt8]?) throws(LedgerError) -> LedgerRecord? {
+    guard let bytes else { return nil }
+    return try LedgerRecord(decoding: bytes)
+  }
+
   fileprivate static func requests(decoding bytes: [UInt8]) throws(LedgerError) -> [OpenRequest] {
     guard case .more(let requests) = try LedgerRecord(decoding: bytes) else {
       throw .malformed("a record beside an order's own holds no requests", at: 1)

@@ -279,6 +279,11 @@ extension CancelEngine {
   /// It may turn out that nothing was due. Timers of orders that are answered are dropped on the way.
   public mutating func nextWake() -> Timestamp? {
     var wake = Timestamp.distantFuture
+    for at in [
+      sweepTimers.first?.at, isStopping ? nil : switchTimers.first?.at, campaignTimers.first?.at,
+      lookupTimers.first?.at,
+      readTimers.first?.at,
+    ] { wake = min(wake, at ?? .distantFuture) }
     while let timer = orderTimers.first, !isCurrent(timer) { orderTimers.popFirst() }
     if let timer = orderTimers.first { wake = min(wake, timer.at) }
     if let timer = keyTimers.first { wake = min(wake, timer.at) }
@@ -292,6 +297,7 @@ extension CancelEngine {
 
   /// Does what has become due by `now`: answers requests at their deadlines, queues attempts again, ends memories.
   public mutating func advance(to now: Timestamp) {
+    lastAdvance = now
     while let timer = orderTimers.first, timer.at <= now {
       orderTimers.popFirst()
       fire(timer, at: now)
@@ -304,6 +310,10 @@ extension CancelEngine {
     }
     expireMemories(at: now)
     checkWaits(at: now)
+    fireSwitches(at: now)
+    endSweeps(at: now)
+    advanceLookups(at: now)
+    advanceCampaigns(at: now)
   }
 
   /// Looks at an order at `time`, or earlier if that is planned already.

@@ -155,7 +155,7 @@ extension CancelEngine {
   }
 
   /// What holds back every call of a key, whatever its quota; `nil` where nothing does.
-  private func closedGate(before key: QuotaKey) -> WaitNotice.Reason? {
+  func closedGate(before key: QuotaKey) -> WaitNotice.Reason? {
     if keys[key.index].breaker.refusal != nil { return .breakerHeld }
     return apiGate.outSince != nil || keys[key.index].gate.outSince != nil ? .outage : nil
   }

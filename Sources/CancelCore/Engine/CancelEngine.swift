@@ -44,6 +44,36 @@ public struct CancelEngine: Sendable {
   var notices: [WaitNotice] = []
   /// Changes of what holds calls back that the shell has not taken yet.
   var changes: [EngineChange] = []
+  /// The time of the last `advance`.
+  var lastAdvance = Timestamp.distantPast
+
+  var sweeps: [SweepRef: Sweep] = [:]
+  /// Which sweeps an account is part of.
+  var sweepsByAccount: [AccountNumber: Set<SweepRef>] = [:]
+  /// Sweeps that may have come to their end.
+  var endedSweeps: [SweepRef] = []
+  var sweepTimers = LazyHeap<SweepTimer>()
+  var switchTimers = LazyHeap<SwitchTimer>()
+  /// Where the list of an account stands, while sweeps wait for one.
+  var listOf: [AccountNumber: ListStage] = [:]
+  var listsInFlight: [ListID: ListFlight] = [:]
+  var lastList: UInt64 = 0
+  /// Keys of which a list may be due; some stand in it twice.
+  var keysWithLists = Deque<QuotaKey>()
+
+  var campaigns: [CampaignRef: Campaign] = [:]
+  var campaignTimers = LazyHeap<CampaignTimer>()
+
+  var confirmations: [OrderRef: Confirming] = [:]
+  var lookupTimers = LazyHeap<LookupTimer>()
+  var lookupsInFlight: [LookupID: LookupFlight] = [:]
+  var lastLookup: UInt64 = 0
+  /// Keys of which a lookup may be due; some stand in it twice.
+  var keysWithLookups = Deque<QuotaKey>()
+  /// Keys whose pool of lists or lookups has room again at a time.
+  var readTimers = LazyHeap<KeyTimer>()
+  /// Events about orders' ends that wait to be committed.
+  var confirmed: [Confirmed] = []
 
   /// Requests that wait for their answer.
   public internal(set) var openRequests = 0

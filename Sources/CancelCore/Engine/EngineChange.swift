@@ -18,6 +18,10 @@ public enum EngineChange: Sendable, Equatable {
   case throttled(QuotaKey, until: Timestamp)
   /// A call of the key was answered otherwise than with 429 again.
   case throttlingOver(QuotaKey)
+  /// A sweep of these accounts began; `due` tells when the dead-man's switch was due that began it.
+  case sweepBegan(cancelID: String, [AccountName], due: Timestamp?)
+  /// A sweep came to its end.
+  case sweepEnded(cancelID: String, CancelOutcome, SweepReport.Counts)
 }
 
 /// The states whose changes are reported, of one key and of the API as a whole.
@@ -74,6 +78,11 @@ extension CancelEngine {
     guard !changes.isEmpty else { return [] }
     defer { changes.removeAll(keepingCapacity: true) }
     return changes
+  }
+
+  /// Keeps a change until the shell takes it.
+  mutating func note(_ change: EngineChange) {
+    if changes.count < CancelEngine.mostChanges { changes.append(change) }
   }
 
   /// Does `work`, which concerns `key`, and notes what it changes of the states that hold calls back.

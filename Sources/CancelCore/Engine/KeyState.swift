@@ -3,6 +3,10 @@ import CancelContract
 /// All that is known of one user key: its quota, its breaker, whether calls with it succeed, and what waits for it.
 struct KeyState: Sendable {
   var quota: QuotaWindow
+  /// Accounts whose orders are to be listed.
+  var lists: ReadQueue<AccountNumber>
+  /// Orders that are to be looked up.
+  var lookups: ReadQueue<OrderRef>
   var breaker = CredentialBreaker()
   /// The last call that may carry an earlier credential than today's; 0 while there was no other.
   var lastCallBeforeRenewal: UInt64 = 0
@@ -23,6 +27,8 @@ struct KeyState: Sendable {
     quota = QuotaWindow(
       calls: policy.quotaCalls, window: policy.quotaWindow, reserved: policy.reservedForKillSwitch,
       trustsHeaders: policy.quotaTrustsHeaders)
+    lists = ReadQueue(calls: policy.listCalls, window: policy.readWindow)
+    lookups = ReadQueue(calls: policy.lookupCalls, window: policy.readWindow)
   }
 }
 

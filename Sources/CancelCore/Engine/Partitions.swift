@@ -42,7 +42,11 @@ struct PartitionLedger: Sendable {
   var isInCommitList = false
   /// The numbers of the ledger records that there may be beside an order's own.
   var extraRecords: [OrderKey: Set<Int>] = [:]
+  /// What its ledger holds beside the orders.
+  var annex = LedgerAnnex()
   var inFlight = 0
+  /// When its ledger was read to its end.
+  var restoredAt = Timestamp.distantPast
   /// Up to which offset requests were found open when the ledger was read.
   var restoredThrough: Int64 = -1
   /// While restoring: what further records hold of orders' requests, by their numbers.

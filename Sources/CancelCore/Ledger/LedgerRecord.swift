@@ -9,17 +9,20 @@ enum LedgerVersion: UInt8, CaseIterable, Comparable {
   case one = 1
   /// Adds `venue` to a request, behind its context.
   case two = 2
+  /// Adds to a request, behind its venue, the campaign's size, the wish for a confirmation, the sweep that made it and
+  /// whether it is answered; and the records of sweeps, switches, campaigns and confirmations.
+  case three = 3
 
   /// The version in which records are written.
-  static let current = LedgerVersion.two
+  static let current = LedgerVersion.three
 
   static func < (left: LedgerVersion, right: LedgerVersion) -> Bool { left.rawValue < right.rawValue }
 }
 
-/// An order's state, as its records on the ledger topic hold it.
+/// One record of the ledger topic: an order's state, or one of what is kept beside the orders.
 ///
 /// Layout: a byte with the version, a byte with the kind, then the kind's members as a `ByteSink` takes them.
-enum LedgerRecord: Sendable {
+enum LedgerRecord: Hashable, Sendable {
   /// Requests that wait for their answer, and the calls that were sent for them.
   case open(OpenState)
   /// An outcome that answers duplicates.
@@ -28,12 +31,27 @@ enum LedgerRecord: Sendable {
   case calls([Send])
   /// More requests of an order that is open.
   case more([OpenRequest])
+  /// A sweep that is under way.
+  case sweep(SweepRecord)
+  /// A dead-man's switch that is armed.
+  case deadMansSwitch(SwitchRecord)
+  /// That a sweep has answered for an order, and how.
+  case mark(CancelOutcome)
+  /// An accepted cancel whose effect is still to be confirmed.
+  case confirmation(ConfirmationRecord)
+  /// What is published of a campaign.
+  case campaign(CampaignTally)
 
   enum Kind: UInt8 {
     case open = 1
     case settled = 2
     case calls = 3
     case more = 4
+    case sweep = 5
+    case deadMansSwitch = 6
+    case mark = 7
+    case confirmation = 8
+    case campaign = 9
   }
 
   var kind: Kind {
@@ -42,6 +60,11 @@ enum LedgerRecord: Sendable {
     case .settled: .settled
     case .calls: .calls
     case .more: .more
+    case .sweep: .sweep
+    case .deadMansSwitch: .deadMansSwitch
+    case .mark: .mark
+    case .confirmation: .confirmation
+    case .campaign: .campaign
     }
   }
 
@@ -62,6 +85,11 @@ enum LedgerRecord: Sendable {
     case .settled(let settled): sink.settled(settled)
     case .calls(let sends): sink.sends(sends)
     case .more(let requests): sink.requests(requests[...])
+    case .sweep(let record): sink.sweep(record)
+    case .deadMansSwitch(let record): sink.deadMansSwitch(record)
+    case .mark(let outcome): sink.byte(outcome.rawValue)
+    case .confirmation(let record): sink.confirmation(record)
+    case .campaign(let tally): sink.campaign(tally)
     }
   }
 
@@ -72,6 +100,11 @@ enum LedgerRecord: Sendable {
     case .settled: self = .settled(try reader.settled())
     case .calls: self = .calls(try reader.sends())
     case .more: self = .more(try reader.requests())
+    case .sweep: self = .sweep(try reader.sweep())
+    case .deadMansSwitch: self = .deadMansSwitch(try reader.deadMansSwitch())
+    case .mark: self = .mark(try reader.outcome())
+    case .confirmation: self = .confirmation(try reader.confirmation())
+    case .campaign: self = .campaign(try reader.campaign())
     }
     guard reader.isAtEnd else { throw .malformed("more bytes follow the record's end", at: reader.position) }
   }
@@ -93,76 +126,6 @@ extension ByteReader {
   }
 }
 
-/// The key of a record on the ledger topic, in UTF-8: `orderId@account` for an order's own record, `orderId#n@account`
-/// for the n-th further piece of its requests.
-///
-/// Digits and the mark come before the first `@`, so that an account's name may hold any characters.
-struct LedgerKey: Hashable, Sendable {
-  var orderID: OrderID
-  /// The number of the piece; 0 for the order's own record.
-  var piece = 0
-  var account: AccountName
-
-  var utf8: [UInt8] {
-    var bytes: [UInt8] = []
-    let name = account.description.utf8
-    bytes.reserveCapacity(32 + name.count)
-    bytes.append(contentsOf: orderID.description.utf8)
-    if piece > 0 {
-      bytes.append(UInt8(ascii: "#"))
-      bytes.append(contentsOf: piece.description.utf8)
-    }
-    bytes.append(UInt8(ascii: "@"))
-    bytes.append(contentsOf: name)
-    return bytes
-  }
-
-  init(orderID: OrderID, piece: Int = 0, account: AccountName) {
-    self.orderID = orderID
-    self.piece = piece
-    self.account = account
-  }
-
-  init(utf8: [UInt8]) throws(LedgerError) {
-    var position = 0
-    guard let number = LedgerKey.number(in: utf8, &position), let orderID = OrderID(number) else {
-      throw .malformedKey(utf8)
-    }
-    self.orderID = orderID
-    if position < utf8.count, utf8[position] == UInt8(ascii: "#") {
-      position += 1
-      guard let piece = LedgerKey.number(in: utf8, &position), let number = Int(exactly: piece), number > 0 else {
-        throw .malformedKey(utf8)
-      }
-      self.piece = number
-    }
-    guard position < utf8.count, utf8[position] == UInt8(ascii: "@"),
-      let name = String(validating: utf8[(position + 1)...], as: UTF8.self)
-    else { throw .malformedKey(utf8) }
-    account = AccountName(name)
-  }
-
-  /// A decimal number without sign or leading zero.
-  private static func number(in utf8: [UInt8], _ position: inout Int) -> Int64? {
-    let start = position
-    var value: Int64 = 0
-    while position < utf8.count, case let digit = utf8[position] &- UInt8(ascii: "0"), digit < 10 {
-      let (product, tooLarge) = value.multipliedReportingOverflow(by: 10)
-      let (sum, overflow) = product.addingReportingOverflow(Int64(digit))
-      guard !tooLarge, !overflow else { return nil }
-      value = sum
-      position += 1
-    }
-    return position > start && utf8[start] != UInt8(ascii: "0") ? value : nil
-  }
-}
-
-extension LedgerError {
-  fileprivate static func malformedKey(_ utf8: [UInt8]) -> LedgerError {
-    .malformedKey(String(decoding: utf8.prefix(80), as: UTF8.self))
-  }
-}
-
 /// A ledger record that can't be read. The worker stops on one: guessing at an order's state could lose its requests
 /// or cancel it again.
 public enum LedgerError: Error, Equatable, Sendable, CustomStringConvertible {
@@ -172,7 +135,7 @@ public enum LedgerError: Error, Equatable, Sendable, CustomStringConvertible {
   case truncated(at: Int)
   /// The record's bytes are not in the layout.
   case malformed(String, at: Int)
-  /// The record's key is neither `orderId@account` nor `orderId#n@account`.
+  /// The record's key is none of those that `LedgerKey` has.
   case malformedKey(String)
 
   /// What is wrong, and what to do.
@@ -188,8 +151,7 @@ public enum LedgerError: Error, Equatable, Sendable, CustomStringConvertible {
     case .malformed(let what, let position):
       "\(what) at byte \(position): is the ledger topic written by something else?"
     case .malformedKey(let key):
-      "the key '\(key)' is neither 'orderId@account' nor 'orderId#n@account': "
-        + "is the ledger topic written by something else?"
+      "the key '\(key)' is none of a ledger's, such as 'orderId@account': is the ledger topic written by something else?"
     }
   }
 }

@@ -50,6 +50,8 @@ struct OpenOrder: Sendable {
   var throttled = false
   /// Whether its ledger record is not what its state is.
   var isChanged = false
+  /// What was remembered of the order when a sweep began to cancel it again. Not kept over a restart.
+  var earlierMemory: RememberedRecord?
   /// How its requests are spread over ledger records; `nil` while one record holds them all.
   var pieces: RequestPieces?
 
@@ -127,6 +129,8 @@ struct OpenRequest: Hashable, Sendable {
   var deadline: Timestamp
   /// Progress events sent so far.
   var progressEvents: UInt32 = 0
+  /// Whether a sweep cancels the order again after it had its result: of this end only the sweep hears.
+  var isRepetition = false
 }
 
 /// A call to the API, by the engine's count.

@@ -82,29 +82,9 @@ extension ByteSink {
     fixed(request.orderID.value)
     optional(request.account) { $0.string($1.description) }
     byte(request.priority.rawValue)
-    let details = request.details
-    optional(details.reason) { $0.string($1) }
-    optional(details.origin) { writer, origin in
-      for member in [origin.system, origin.actor, origin.algorithm, origin.desk] {
-        writer.optional(member) { $0.string($1) }
-      }
-    }
-    optional(details.campaignID) { $0.string($1) }
-    optional(details.decidedAt) { $0.fixed($1.microseconds) }
-    optional(request.deadline) { $0.fixed($1.microseconds) }
-    optional(details.context) { $0.blob($1.utf8) }
-    optional(details.venue) { $0.string($1) }
-    string(received.source.topic)
-    fixed(Int64(received.source.partition))
-    fixed(received.source.offset)
-    fixed(received.producedAt.microseconds)
-    fixed(received.receivedAt.microseconds)
-    optional(received.key) { $0.blob($1) }
-    count(received.echoedHeaders.count)
-    for header in received.echoedHeaders {
-      string(header.name)
-      optional(header.value) { $0.blob($1) }
-    }
+    details(request.details, deadline: request.deadline)
+    bool(open.isRepetition)
+    arrival(of: received.echo, producedAt: received.producedAt, receivedAt: received.receivedAt)
     fixed(open.deadline.microseconds)
     count(Int(open.progressEvents))
   }
@@ -133,45 +113,26 @@ extension ByteReader {
   }
 
   private mutating func request() throws(LedgerError) -> OpenRequest {
-    let text = { (reader: inout ByteReader) throws(LedgerError) -> String in try reader.string() }
-    let time = { (reader: inout ByteReader) throws(LedgerError) -> Timestamp in
-      Timestamp(microseconds: try reader.fixed())
-    }
-    let blob = { (reader: inout ByteReader) throws(LedgerError) -> [UInt8] in try reader.blob() }
     guard let cancelID = try identifier() else { throw .malformed("the request id is missing", at: position) }
     guard let orderID = OrderID(try fixed()) else { throw .malformed("the order id is not positive", at: position) }
     var request = CancelRequest(cancelID: cancelID, orderID: orderID)
-    request.account = try optional(text).map { AccountName($0) }
+    request.account = try optionalText().map { AccountName($0) }
     guard let priority = Priority(rawValue: try byte()) else {
       throw .malformed("the priority is unknown", at: position - 1)
     }
     request.priority = priority
-    request.details.reason = try optional(text)
-    request.details.origin = try optional { (reader) throws(LedgerError) in
-      RequestDetails.Origin(
-        system: try reader.optional(text), actor: try reader.optional(text),
-        algorithm: try reader.optional(text), desk: try reader.optional(text))
-    }
-    request.details.campaignID = try optional(text)
-    request.details.decidedAt = try optional(time)
-    request.deadline = try optional(time)
-    request.details.context = try optional(blob).map { JSONText(wellFormed: $0) }
-    if version >= .two { request.details.venue = try optional(text) }
-    let topic = try string()
-    guard let partition = Int32(exactly: try fixed()) else {
-      throw .malformed("the partition is out of range", at: position)
-    }
-    let source = SourceCoordinates(topic: topic, partition: partition, offset: try fixed())
-    var received = ReceivedRequest(
-      request: request, source: source, producedAt: try time(&self), receivedAt: try time(&self))
-    received.key = try optional(blob)
-    for _ in 0..<(try elementCount()) {
-      received.echoedHeaders.append(RecordHeader(name: try string(), value: try optional(blob)))
-    }
-    let deadline = try time(&self)
+    (request.details, request.deadline) = try details()
+    let isRepetition = version >= .three ? try bool() : false
+    let arrival = try arrival()
+    let received = ReceivedRequest(
+      request: request, source: arrival.source, producedAt: arrival.producedAt, receivedAt: arrival.receivedAt,
+      key: arrival.key, echoedHeaders: arrival.echoedHeaders)
+    let deadline = try timestamp()
     guard let progressEvents = UInt32(exactly: try count()) else {
       throw .malformed("the count of progress events is out of range", at: position)
     }
-    return OpenRequest(received: received, deadline: deadline, progressEvents: progressEvents)
+    var open = OpenRequest(received: received, deadline: deadline, progressEvents: progressEvents)
+    open.isRepetition = isRepetition
+    return open
   }
 }

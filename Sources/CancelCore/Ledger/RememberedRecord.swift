@@ -39,7 +39,7 @@ struct RememberedRecord: Sendable {
     case .calls:
       release = try reader.skipSends(window: window)
       end = release
-    case .open, .more: return nil
+    case .open, .more, .sweep, .deadMansSwitch, .mark, .confirmation, .campaign: return nil
     }
     guard reader.isAtEnd else { throw .malformed("more bytes follow the record's end", at: reader.position) }
     return (RememberedRecord(checked: bytes), end, release)
@@ -59,7 +59,7 @@ struct RememberedRecord: Sendable {
     switch decoded {
     case .settled(let settled): settled.earlierSends + settled.sends
     case .calls(let sends): sends
-    case .open, .more: []
+    case .open, .more, .sweep, .deadMansSwitch, .mark, .confirmation, .campaign: []
     }
   }
 
@@ -213,7 +213,7 @@ extension ByteReader {
     return (sentAt, answeredAt, flags & 1 != 0)
   }
 
-  private mutating func outcome() throws(LedgerError) -> CancelOutcome {
+  mutating func outcome() throws(LedgerError) -> CancelOutcome {
     guard let outcome = CancelOutcome(rawValue: try byte()) else {
       throw .malformed("the outcome is unknown", at: position - 1)
     }

@@ -24,7 +24,7 @@ extension World {
       switch try? LedgerRecord(decoding: value) {
       case .open(let state): open.formUnion(state.requests.map(\.received.source.offset))
       case .more(let requests): open.formUnion(requests.map(\.received.source.offset))
-      case .settled, .calls: break
+      case .settled, .calls, .sweep, .deadMansSwitch, .mark, .confirmation, .campaign: break
       case nil: fail("a ledger record can't be read")
       }
     }

@@ -1,0 +1,145 @@
+import CancelContract
+
+/// A sweep by its place: no two requests share one.
+struct SweepRef: Hashable, Comparable, Sendable {
+  var partition: Int32
+  var offset: Int64
+
+  static func < (left: SweepRef, right: SweepRef) -> Bool {
+    (left.partition, left.offset) < (right.partition, right.offset)
+  }
+}
+
+/// A sweep that is under way: for each of its accounts it lists the pending orders, waits until each is answered, and
+/// lists again, until a list is empty or the deadline has passed.
+struct Sweep: Sendable {
+  /// One account's share.
+  struct Part: Sendable {
+    /// What the account waits for.
+    enum Stage: Sendable, Equatable {
+      /// Its next list, not before this time. Followed by `listing`, or `ended`.
+      case listDue(Timestamp)
+      /// This list. Followed by `working`, `listDue` (where it failed) or `ended`.
+      case listing(ListID)
+      /// The answers for its orders. Followed by `listDue` or `ended`.
+      case working
+      /// Nothing more.
+      case ended(Ending)
+    }
+
+    /// How an account's share came to its end.
+    enum Ending: Sendable, Equatable {
+      /// A list that was read after the last cancel was empty.
+      case empty
+      /// Its orders were listed and counted, as a dry run asks.
+      case counted
+      /// It can't go on, for this reason.
+      case failed(Problem)
+    }
+
+    var stage: Stage
+    /// Its orders without an answer.
+    var open = 0
+    /// The orders of the last whole list.
+    var lastListed: [OrderID] = []
+    var notCancellable = NotCancellable()
+    /// Whether a list was ever read to its end.
+    var wasListed = false
+    /// Lists in a row that failed.
+    var failures = 0
+    /// Why the last list failed; `nil` where it did not.
+    var lastFault: Problem?
+    /// How long it waits before the next list.
+    var pause = Sweep.firstPause
+
+    var ending: Ending? {
+      guard case .ended(let ending) = stage else { return nil }
+      return ending
+    }
+  }
+
+  /// What is known of one order.
+  struct Order: Sendable {
+    /// How it was answered; `nil` while its result is open.
+    var outcome: CancelOutcome?
+    /// Whether a call for it, the first or a repetition, is still to be answered.
+    var isOpen = false
+    /// When the last call for it was answered.
+    var answeredAt = Timestamp.distantPast
+  }
+
+  /// The API's list lags behind a cancel by some seconds: an order that is still listed after so long is called for again.
+  static let repeatsAfter = Duration.seconds(10)
+  /// The pause before the first list that follows cancels.
+  static let firstPause = Duration.milliseconds(250)
+  /// Lists that bring nothing new get ever rarer, up to this.
+  static let longestPause = Duration.seconds(10)
+
+  let ref: SweepRef
+  let record: SweepRecord
+  var parts: [AccountNumber: Part] = [:]
+  var orders: [OrderKey: Order] = [:]
+  /// Orders' results that are made and not committed.
+  var unpublished = 0
+  var lists = 0
+  /// The switch whose record is to be deleted before the sweep may end; `nil` where there is none.
+  var firedSwitch: String?
+
+  init(_ record: SweepRecord, partition: Int32) {
+    self.record = record
+    ref = SweepRef(partition: partition, offset: record.offset)
+  }
+
+  var isDryRun: Bool { record.received.request.isDryRun }
+
+  /// Whether every account has come to its end.
+  var hasEnded: Bool { parts.values.allSatisfy { $0.ending != nil } }
+
+  /// Orders without an answer.
+  var open: Int { parts.values.reduce(0) { $0 + $1.open } }
+
+  /// Orders of the last lists that no acceptance has answered since.
+  func remaining(of account: AccountNumber) -> [OrderID] {
+    guard let part = parts[account] else { return [] }
+    if part.ending == .empty { return [] }
+    return part.lastListed
+  }
+
+  /// What its own result tells.
+  func report(_ names: (AccountNumber) -> AccountName) -> SweepReport {
+    let scope: SweepReport.Scope
+    switch record.received.request.scope {
+    case .account: scope = .account
+    case .all: scope = .all
+    }
+    var report = SweepReport(scope: scope, accounts: record.accounts)
+    report.isDryRun = isDryRun
+    report.lists = lists
+    report.counts.listed = orders.count
+    for order in orders.values {
+      switch order.outcome {
+      case .accepted: report.counts.accepted += 1
+      case .rejected: report.counts.rejected += 1
+      case .expired: report.counts.expired += 1
+      case .failed: report.counts.failed += 1
+      case .invalid, .acknowledged, nil: break
+      }
+    }
+    for account in parts.keys.sorted(by: { $0.index < $1.index }) {
+      let remaining = remaining(of: account)
+      report.counts.remaining += remaining.count
+      let room = SweepReport.mostRemainingOrders - report.remainingOrders.count
+      report.remainingOrders += remaining.sorted().prefix(room).map {
+        SweepReport.Order(orderID: $0, account: names(account))
+      }
+      report.notCancellable = report.notCancellable + (parts[account]?.notCancellable ?? NotCancellable())
+    }
+    report.deadMansSwitch = record.firedDue.map { .fired(due: $0) }
+    return report
+  }
+}
+
+/// A reading of an account's orders, by the engine's count.
+public struct ListID: Hashable, Sendable {
+  let number: UInt64
+}

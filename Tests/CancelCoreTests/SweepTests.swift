@@ -1,0 +1,212 @@
+import CancelContract
+import Testing
+
+@testable import CancelCore
+
+@Suite struct SweepTests {
+  private func sweep(_ id: String = "ks-1", _ account: AccountName = "a0") -> SweepRequest {
+    SweepRequest(cancelID: id, scope: .account(account))
+  }
+
+  @Test func everyPendingOrderIsCancelledAndTheSweepSaysSoOnceAListIsEmpty() throws {
+    var world = SweepWorld()
+    world.addOrders(1...10)
+    world.send(sweep())
+    world.run(until: at(30))
+    let orders = world.results.filter { $0.orderID != nil }
+    #expect(orders.map { $0.orderID?.value ?? 0 }.sorted() == Array(1...10))
+    #expect(orders.allSatisfy { $0.outcome == .accepted && $0.echo.details.sweptBy == "ks-1" })
+    #expect(orders.allSatisfy { $0.cancelID == "ks-1/\($0.orderID?.description ?? "")" })
+    #expect(orders.allSatisfy { $0.echo.details.campaignID == "ks-1" })
+    let own = try #require(world.results.first { $0.orderID == nil })
+    #expect(world.results.count == 11)
+    #expect(own.outcome == .accepted && own.problem == nil)
+    #expect(own.sweep?.counts.listed == 10 && own.sweep?.counts.accepted == 10 && own.sweep?.counts.remaining == 0)
+    #expect(own.sweep?.lists == 2)
+    let campaign = try #require(world.campaigns["ks-1"])
+    #expect(campaign.state == .done && campaign.counts.waiting == 0)
+    #expect(campaign.counts.outcomes == [.accepted: 11])
+  }
+
+  @Test func anEmptyAccountIsSweptWithOneList() {
+    var world = SweepWorld()
+    world.send(sweep())
+    world.run(until: at(5))
+    #expect(world.results.map(\.outcome) == [.accepted])
+    #expect(world.lists.count == 1)
+  }
+
+  @Test func ordersThatAreListedAlthoughTheyAreCancelledAreWaitedFor() {
+    var world = SweepWorld(.init(lag: .seconds(4)))
+    world.addOrders(1...3)
+    world.send(sweep())
+    world.run(until: at(60))
+    #expect(world.results.count == 4)
+    #expect(world.calls.count == 3)
+    #expect(world.results.last?.sweep?.counts.remaining == 0)
+  }
+
+  @Test func anOrderThatStaysListedIsCalledForAgainWithoutAnotherResult() throws {
+    var world = SweepWorld(.init(lag: .seconds(25)))
+    world.addOrders([1])
+    world.send(sweep())
+    world.run(until: at(60))
+    #expect(world.results.filter { $0.orderID != nil }.map(\.outcome) == [.accepted])
+    #expect(world.calls.count == 2)
+    #expect(world.results.last?.outcome == .accepted)
+    // A duplicate is still answered from the acceptance, not from the 404 of the repetitions.
+    world.cancel(1)
+    world.run(until: at(61))
+    let duplicate = try #require(world.results.last)
+    #expect(duplicate.outcome == .accepted && duplicate.deduplicated)
+  }
+
+  @Test func anOrderThatAppearsMeanwhileIsCancelledToo() {
+    var world = SweepWorld(.init(lag: .seconds(2)))
+    world.addOrders(1...3)
+    world.send(sweep())
+    world.run(until: at(0.5))
+    world.addOrders([4])
+    world.run(until: at(30))
+    #expect(world.results.filter { $0.orderID != nil }.count == 4)
+    #expect(world.results.last?.outcome == .accepted)
+  }
+
+  @Test func atTheDeadlineTheSweepSaysWhatIsLeft() throws {
+    var world = SweepWorld()
+    world.policy.quotaCalls = 3
+    world = SweepWorld(policy: world.policy)
+    world.addOrders(1...10)
+    var request = sweep()
+    request.deadline = at(20)
+    world.send(request)
+    world.run(until: at(40))
+    let own = try #require(world.results.first { $0.orderID == nil })
+    #expect(own.outcome == .expired && own.problem?.type == ProblemType.ordersRemain.uri)
+    #expect(own.sweep?.counts.accepted == 3 && own.sweep?.counts.expired == 7 && own.sweep?.counts.remaining == 10)
+    #expect(own.sweep?.remainingOrders.count == 10)
+  }
+
+  @Test func listsThatNeverSucceedAreToldAtTheDeadline() throws {
+    var world = SweepWorld(.init(listFault: 1))
+    var request = sweep()
+    request.deadline = at(20)
+    world.send(request)
+    world.run(until: at(40))
+    let own = try #require(world.results.first)
+    #expect(own.outcome == .expired && own.problem?.type == ProblemType.ordersNotListed.uri)
+  }
+
+  @Test func twoSweepsOfOneAccountShareTheCalls() {
+    var world = SweepWorld()
+    world.addOrders(1...5)
+    world.send(sweep("ks-1"))
+    world.send(sweep("ks-2"))
+    world.run(until: at(30))
+    #expect(world.calls.count == 5)
+    #expect(world.results.filter { $0.echo.details.sweptBy == "ks-1" }.count == 5)
+    #expect(world.results.filter { $0.echo.details.sweptBy == "ks-2" }.count == 5)
+    #expect(world.results.filter { $0.orderID == nil }.map(\.outcome) == [.accepted, .accepted])
+  }
+
+  @Test func allAccountsOfAnEnvironmentAreSweptTogether() throws {
+    var world = SweepWorld(accounts: 4)
+    for account in 0..<4 { world.addOrders([Int64(100 + account)], account: account) }
+    world.send(SweepRequest(cancelID: "ks", scope: .all(accounts: [], environment: .real)))
+    world.run(until: at(30))
+    let own = try #require(world.results.first { $0.orderID == nil })
+    #expect(own.sweep?.accounts == ["a1", "a3"])
+    #expect(own.sweep?.counts.accepted == 2)
+    #expect(world.results.count == 3)
+  }
+
+  @Test func aDryRunListsAndCallsNothing() throws {
+    var world = SweepWorld()
+    world.addOrders(1...45)
+    var request = sweep()
+    request.isDryRun = true
+    world.send(request)
+    world.run(until: at(5))
+    let own = try #require(world.results.first)
+    #expect(own.outcome == .acknowledged && world.calls.isEmpty && world.results.count == 1)
+    #expect(own.sweep?.counts.listed == 45)
+    let end = try #require(own.sweep?.estimatedEnd)
+    #expect(end > at(115) && end < at(125))
+  }
+
+  @Test func aSwitchThatNobodyMovesSweepsByItself() throws {
+    var world = SweepWorld()
+    world.addOrders(1...3)
+    var request = sweep("dms")
+    request.start = .after(.seconds(60))
+    world.send(request)
+    world.run(until: at(30))
+    #expect(world.results.map(\.outcome) == [.acknowledged])
+    #expect(world.results.first?.sweep?.deadMansSwitch == .armed(until: at(60)))
+    world.send(request)
+    world.run(until: at(80))
+    #expect(world.results.count == 2)
+    world.run(until: at(120))
+    let own = try #require(world.results.last)
+    #expect(own.cancelID == "dms/sweep" && own.outcome == .accepted)
+    #expect(own.sweep?.deadMansSwitch == .fired(due: at(90)))
+    #expect(world.results.count == 6)
+  }
+
+  @Test func aSwitchThatIsDisarmedNeverFires() {
+    var world = SweepWorld()
+    world.addOrders(1...3)
+    var request = sweep("dms")
+    request.start = .after(.seconds(60))
+    world.send(request)
+    world.run(until: at(30))
+    request.start = .off
+    world.send(request)
+    world.run(until: at(600))
+    #expect(world.results.map(\.sweep?.deadMansSwitch) == [.armed(until: at(60)), .disarmed(wasArmed: true)])
+    #expect(world.calls.isEmpty)
+  }
+
+  @Test func aWorkerThatWasDownWhenASwitchWasDueSweepsWhenItIsBackUnlessARenewalWaitsInTheLog() throws {
+    var world = SweepWorld()
+    world.addOrders(1...3)
+    var request = sweep("dms")
+    request.start = .after(.seconds(60))
+    world.send(request)
+    world.run(until: at(10))
+    request.start = .after(.seconds(300))
+    world.send(request)
+    world.kill(for: .seconds(100))
+    world.run(until: at(200))
+    #expect(world.calls.isEmpty)
+    world.kill(for: .seconds(300))
+    world.run(until: at(600))
+    let own = try #require(world.results.last)
+    #expect(own.sweep?.deadMansSwitch == .fired(due: at(310)))
+    #expect(world.calls.count == 3)
+  }
+
+  @Test func acceptedCancelsAreConfirmedByLookupsOutsideTheCancelsQuota() throws {
+    var policy = CancelPolicy()
+    policy.confirms = true
+    var world = SweepWorld(.init(lag: .seconds(3)), policy: policy)
+    world.addOrders(1...20)
+    world.send(sweep())
+    world.run(until: at(59))
+    #expect(world.confirmations.count == 20)
+    #expect(world.confirmations.allSatisfy { $0.verdict == .cancelled })
+    #expect(world.calls.count == 20)
+    #expect(world.lookups.count <= 60)
+  }
+
+  @Test func aConfirmationThatIsAskedForSurvivesARestart() throws {
+    var world = SweepWorld(.init(lag: .seconds(30)))
+    world.addOrders([7])
+    world.cancel(7, RequestDetails(wantsConfirmation: true))
+    world.run(until: at(5))
+    world.kill()
+    world.run(until: at(100))
+    #expect(world.confirmations.map(\.verdict) == [.cancelled])
+    #expect(world.confirmations.first?.acceptedAt ?? at(99) < at(1))
+  }
+}
