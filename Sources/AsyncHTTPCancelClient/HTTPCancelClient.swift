@@ -1,6 +1,7 @@
 import AsyncHTTPClient
 import CancelAPI
 import CancelContract
+import FoundationEssentials
 import HTTPTransport
 import Logging
 import NIOCore
@@ -63,6 +64,21 @@ package final class HTTPCancelClient: CancelClient {
         api.answer(to: call, .failure(HTTPFault(.unreachable, mayBeSent: false, "The request could not be made."))))
     }
   }
+
+  /// Not offered: this client is for comparing cancels. The answer says so.
+  package func listOrders(
+    of account: Account, requestID: UUID, onOrders: @escaping @Sendable ([OrderID]) -> Void
+  ) -> EventLoopFuture<OrderListAnswer> {
+    loop.makeSucceededFuture(OrderListAnswer(.fault(Self.notOffered)))
+  }
+
+  /// Not offered: this client is for comparing cancels. The answer says so.
+  package func lookUp(_ orderID: OrderID, of account: Account, requestID: UUID) -> EventLoopFuture<OrderLookupAnswer> {
+    loop.makeSucceededFuture(OrderLookupAnswer(.fault(Self.notOffered)))
+  }
+
+  private static let notOffered = CancelAnswer(
+    kind: .failed, problem: Problem(.apiUnreachable, detail: "this client sends cancels only"))
 
   /// Closes every connection; see `CancelClient`.
   package func shutdown() async {

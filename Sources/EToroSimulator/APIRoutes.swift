@@ -3,8 +3,8 @@ import HTTPTypes
 import Hummingbird
 import NIOCore
 
-/// `DELETE /api/v2/trading/execution/orders/{orderId}`, `GET /api/v2/trading/info/orders:lookup?orderId=`, and their
-/// twins for demo accounts.
+/// `DELETE /api/v2/trading/execution/orders/{orderId}`, `GET /api/v2/trading/info/orders:lookup?orderId=`,
+/// `GET /api/v1/trading/info/portfolio`, and their twins for demo accounts.
 struct APIRoutes: Sendable {
   let state: SimulatorState
 
@@ -18,8 +18,18 @@ struct APIRoutes: Sendable {
     router.get("/api/v2/trading/info/orders:lookup") { request, _ in
       try await respond(state.lookUp(call(request, request.uri.queryParameters.get("orderId"), environment: "real")))
     }
+    addLists(to: router)
     router.get("/api/v2/trading/info/demo/orders:lookup") { request, _ in
       try await respond(state.lookUp(call(request, request.uri.queryParameters.get("orderId"), environment: "demo")))
+    }
+  }
+
+  private func addLists(to router: Router<BasicRequestContext>) {
+    router.get("/api/v1/trading/info/portfolio") { request, _ in
+      try await respond(state.portfolio(call(request, nil, environment: "real")))
+    }
+    router.get("/api/v1/trading/info/demo/portfolio") { request, _ in
+      try await respond(state.portfolio(call(request, nil, environment: "demo")))
     }
   }
 

@@ -17,6 +17,18 @@ struct ControlRoutes: Sendable {
       try change(request)
       return json(["changed": 1])
     }
+    router.put("/_simulator/keys/{key}/orders") { request, context in
+      let key = try context.parameters.require("key")
+      let query = request.uri.queryParameters
+      guard let first = query["first"].flatMap({ Int64($0) }), let count = query["count"].flatMap({ Int64($0) }),
+        first > 0, (1...100_000).contains(count)
+      else { throw HTTPError(.badRequest, message: "give first, a number from 1, and count, from 1 to 100000") }
+      state.addOrders(first..<first + count, to: key)
+      return json(["pending": state.pendingOrders(of: key)])
+    }
+    router.get("/_simulator/keys/{key}/orders") { _, context in
+      json(["pending": state.pendingOrders(of: try context.parameters.require("key"))])
+    }
     router.put("/_simulator/keys/{key}/refuse") { _, context in
       let key = try context.parameters.require("key")
       state.configure { $0.refusedKeys.insert(key) }

@@ -1,6 +1,6 @@
 import Foundation
 
-/// A call of the cancel route, as far as its answer depends on it.
+/// A call of one of the routes, as far as its answer depends on it.
 struct IncomingCall: Sendable {
   var order: Int64?
   var environment: String
@@ -8,6 +8,9 @@ struct IncomingCall: Sendable {
   var apiKey: String?
   var userKey: String?
   var bearer: String?
+
+  /// What its quota is counted under.
+  var key: String { userKey ?? bearer ?? "" }
 
   /// Refuses a call whose headers are not what the contract asks for, or whose key is.
   func refusal(_ configuration: SimulatorConfiguration) -> SimulatedAnswer? {

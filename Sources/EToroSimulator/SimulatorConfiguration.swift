@@ -8,6 +8,16 @@ public struct SimulatorConfiguration: Sendable {
   public var quota = 20
   /// The rolling window.
   public var window = Duration.seconds(60)
+  /// Lists, and lookups, in a rolling `readWindow` per user key, each in a pool of its own; 0 for no quota.
+  public var readQuota = 60
+  /// The rolling window of lists and lookups.
+  public var readWindow = Duration.seconds(60)
+  /// For how long a list still holds an order that is cancelled.
+  public var listLag = Duration.zero
+  /// Closing orders that every portfolio has.
+  public var closingOrders = 0
+  /// Orders of a copied portfolio that every portfolio has.
+  public var copiedOrders = 0
   /// How the quota is told in headers.
   public var quotaHeaders = QuotaHeaders.prefixed
   /// User keys and tokens that are refused with 401.

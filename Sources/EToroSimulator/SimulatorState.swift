@@ -14,6 +14,10 @@ public final class SimulatorState: Sendable {
     var calls: [SimulatedCall] = []
     var total = 0
     var requestIDs: Set<String> = []
+    var pending: [String: PendingOrders] = [:]
+    var lists: [String: QuotaLog] = [:]
+    var lookups: [String: QuotaLog] = [:]
+    var throttledReads = 0
     var waiters: [(calls: Int, resume: CheckedContinuation<Void, Never>)] = []
   }
 
@@ -41,6 +45,22 @@ public final class SimulatorState: Sendable {
 
   /// Calls for each order that got past the checks and the quota.
   public var callsPerOrder: [Int64: Int] { state.withLock { $0.callsPerOrder } }
+
+  /// Lists and lookups that were answered 429.
+  public var throttledReads: Int { state.withLock { $0.throttledReads } }
+
+  /// Orders of a user key that are neither cancelled nor executed.
+  public func pendingOrders(of key: String) -> Int { state.withLock { $0.pending[key]?.pending ?? 0 } }
+
+  /// These orders of a user key are pending from now on.
+  public func addOrders(_ orders: some Sequence<Int64> & Sendable, to key: String) {
+    state.withLock { $0.pending[key, default: PendingOrders()].add(orders) }
+  }
+
+  /// An order of a user key is executed, where it is pending.
+  public func fillOrder(_ order: Int64, of key: String) {
+    state.withLock { $0.pending[key]?.fill(order) }
+  }
 
   /// The calls that came in, oldest first, as far back as they are kept.
   public var calls: [SimulatedCall] { state.withLock { $0.calls } }
@@ -81,10 +101,54 @@ public final class SimulatorState: Sendable {
     return answer
   }
 
+  /// Answers a list of pending orders. It has a pool of its own in the API.
+  func portfolio(_ call: IncomingCall) -> SimulatedAnswer {
+    let now = ContinuousClock.now
+    return state.withLock { state in
+      if let refusal = SimulatorState.refusal(of: call, &state, \.lists, now) { return refusal }
+      let orders = state.pending[call.key]?.listed(at: now) ?? []
+      let listed = orders.map { "{\"orderID\":\($0),\"cid\":1,\"instrumentID\":7,\"amount\":100.5}" }
+      let half = listed.count / 2
+      let closing = (0..<state.configuration.closingOrders).map { "{\"orderID\":\(900_000_000 + $0)}" }
+      let copied = (0..<state.configuration.copiedOrders).map { "{\"orderID\":\(910_000_000 + $0)}" }
+      let body =
+        "{\"clientPortfolio\":{\"credit\":1000.25,\"positions\":[],\"orders\":[\(listed[..<half].joined(separator: ","))],"
+        + "\"ordersForOpen\":[\(listed[half...].joined(separator: ","))],\"stockOrders\":null,\"entryOrders\":[],"
+        + "\"exitOrders\":[\(closing.joined(separator: ","))],"
+        + "\"mirrors\":[{\"mirrorID\":5,\"ordersForOpen\":[\(copied.joined(separator: ","))]}]}}"
+      return SimulatedAnswer(status: 200, headers: [("content-type", "application/json")], body: body)
+    }
+  }
+
+  /// Refuses a read whose headers or key are at fault, whose request id was used, or that is one too many in its pool.
+  private static func refusal(
+    of call: IncomingCall, _ state: inout State, _ pool: WritableKeyPath<State, [String: QuotaLog]>,
+    _ now: ContinuousClock.Instant
+  ) -> SimulatedAnswer? {
+    let configuration = state.configuration
+    if let refusal = call.refusal(configuration) { return refusal }
+    guard let requestID = call.requestID, state.requestIDs.insert(requestID).inserted else {
+      return .problem(400, "Bad Request", "The x-request-id was used before.")
+    }
+    guard configuration.readQuota > 0 else { return nil }
+    let verdict = state[keyPath: pool][call.key, default: QuotaLog()].take(
+      at: now, limit: configuration.readQuota, window: configuration.readWindow)
+    guard !verdict.isAllowed else { return nil }
+    state.throttledReads += 1
+    return .problem(
+      429, "Too Many Requests", "The quota of the user key for reads is used up.", verdict.headers(configuration))
+  }
+
   /// Answers the lookup of an order. It has a pool of its own in the API, so it takes nothing from the cancels' quota.
   func lookUp(_ call: IncomingCall) -> SimulatedAnswer {
-    state.withLock { state in
-      if let refusal = call.refusal(state.configuration) { return refusal }
+    let now = ContinuousClock.now
+    return state.withLock { state in
+      if let refusal = SimulatorState.refusal(of: call, &state, \.lookups, now) { return refusal }
+      if let order = call.order, let status = state.pending[call.key]?.status(of: order, at: now) {
+        return SimulatedAnswer(
+          status: 200, headers: [("content-type", "application/json")],
+          body: "{\"orderId\":\(order),\"status\":{\"id\":\(status.id),\"name\":\"\(status.name)\"}}")
+      }
       guard let order = call.order else {
         return .problem(400, "Bad Request", "The order id is not a positive 64-bit integer.")
       }
@@ -104,7 +168,7 @@ public final class SimulatorState: Sendable {
       return .problem(400, "Bad Request", "The x-request-id was used before.")
     }
     if state.requestIDs.count > 1_000_000 { state.requestIDs = [requestID] }
-    let key = call.userKey ?? call.bearer ?? ""
+    let key = call.key
     var headers: [(String, String)] = []
     if configuration.quota > 0 {
       let verdict = state.quotas[key, default: QuotaLog()].take(
@@ -120,16 +184,17 @@ public final class SimulatorState: Sendable {
       return .problem(400, "Bad Request", "The order id is not a positive 64-bit integer.", headers)
     }
     state.callsPerOrder[order, default: 0] += 1
-    var answer = faulty(configuration.faults, order, &state) ?? accept(order, &state)
+    var answer = faulty(call, order, &state, now) ?? accept(call, order, &state, now)
     answer.headers += headers
     let faults = configuration.faults
     answer.delay = faults.delay + faults.jitter * state.random.fraction()
     return answer
   }
 
-  private static func faulty(_ faults: SimulatorConfiguration.Faults, _ order: Int64, _ state: inout State)
-    -> SimulatedAnswer?
-  {
+  private static func faulty(
+    _ call: IncomingCall, _ order: Int64, _ state: inout State, _ now: ContinuousClock.Instant
+  ) -> SimulatedAnswer? {
+    let faults = state.configuration.faults
     var draw = state.random.fraction()
     func meets(_ rate: Double) -> Bool {
       defer { draw -= rate }
@@ -138,7 +203,7 @@ public final class SimulatorState: Sendable {
     if meets(faults.serverErrorRate) { return SimulatedAnswer(status: 500) }
     if meets(faults.unavailableRate) { return SimulatedAnswer(status: 503) }
     if meets(faults.lostAnswerRate) {
-      var answer = accept(order, &state)
+      var answer = accept(call, order, &state, now)
       answer.kind = .drop
       return answer
     }
@@ -149,8 +214,14 @@ public final class SimulatorState: Sendable {
     return nil
   }
 
-  /// Cancels an order: those whose number ends in 404 don't exist, those in 400 are filled already.
-  private static func accept(_ order: Int64, _ state: inout State) -> SimulatedAnswer {
+  /// Cancels an order. One that was never listed is there all the same, but for those whose number ends in 404, which don't
+  /// exist, and in 400, which are filled already.
+  private static func accept(
+    _ call: IncomingCall, _ order: Int64, _ state: inout State, _ now: ContinuousClock.Instant
+  ) -> SimulatedAnswer {
+    if state.pending[call.key]?.cancel(order, at: now, lag: state.configuration.listLag) == false {
+      return .problem(404, "Not Found", "There is no pending order \(order).")
+    }
     switch order % 1000 {
     case 404: return .problem(404, "Not Found", "There is no order \(order).")
     case 400: return .problem(400, "Bad Request", "The order \(order) was filled already.")

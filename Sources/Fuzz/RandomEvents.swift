@@ -11,7 +11,7 @@ struct RequestRecord {
   var producedAt: Timestamp
   var receivedAt: Timestamp
 
-  func decoded(by decoder: RequestDecoder) -> Result<ReceivedRequest, UnreadableRequest> {
+  func decoded(by decoder: RequestDecoder) -> Result<IncomingRequest, UnreadableRequest> {
     decoder.decode(
       value: value,
       key: key,

@@ -37,15 +37,10 @@ enum Samples {
   )
 
   static func decode(_ record: OutgoingRecord) -> ReceivedRequest? {
-    try? decoder.decode(
-      value: record.value,
-      key: record.key,
-      headers: record.headers,
-      source: source,
-      producedAt: time,
-      receivedAt: time
-    )
-    .get()
+    let decoded = decoder.decode(
+      value: record.value, key: record.key, headers: record.headers, source: source, producedAt: time, receivedAt: time)
+    guard case .success(.cancel(let received)) = decoded else { return nil }
+    return received
   }
 
   private static let decoder = RequestDecoder(echoedHeaderNames: ["x-desk"])

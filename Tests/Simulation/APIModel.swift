@@ -32,6 +32,13 @@ struct APIModel {
   /// Every fifth order is unknown.
   static func exists(_ order: Int64) -> Bool { order % 5 != 0 }
 
+  /// The orders that a key's portfolio lists: those that exist and were never cancelled.
+  func pendingOrders(of key: Int) -> [OrderID] {
+    (1...18).map { Int64($0 + 100 * key) }
+      .filter { APIModel.exists($0) && cancelledAt[$0] == nil }
+      .compactMap { OrderID($0) }
+  }
+
   mutating func call(_ order: Int64, key: Int, at now: Timestamp, using random: inout SplitMix64) -> Reply {
     let chance = Int.random(in: 0..<1000, using: &random)
     if chance < faults / 3 { return .unreachable }

@@ -284,6 +284,8 @@ final class SimulatedWorker {
       outstanding -= credit
       fetchSoon()
     case .send(let call): send(call)
+    case .list(let list): read(list)
+    case .lookUp(let lookup): lookUp(lookup)
     case .commit(let batch, let number): SimulatedCommit(batch, number: number, of: self).begin()
     case .confirm(let positions, let number): confirm(positions, number)
     case .released(let number): if awaitedRelease == number { finishRevocation() }
@@ -333,6 +335,33 @@ final class SimulatedWorker {
           self.answered(call, APIModel.problem(.ambiguous, nil), sentAt)
         }
       }
+    }
+  }
+
+  /// A list shows what was pending when it was made; it may fail.
+  private func read(_ list: ListCall) {
+    guard let key = world.accounts[list.account] else { return }
+    later(world.milliseconds(0...40)) { [unowned self] in
+      let orders = self.world.api.pendingOrders(of: key.index)
+      let isFault = self.world.api.isOut || self.world.fault(100)
+      self.later(self.world.milliseconds(0...60)) { [unowned self] in
+        guard !isFault else {
+          let fault = APIModel.problem(.transient, 503)
+          return self.handle(.listRead(list.id, OrderListAnswer(.fault(fault))))
+        }
+        self.handle(.listed(list.id, some: Array(orders.prefix(orders.count / 2))))
+        self.later(self.world.milliseconds(0...20)) { [unowned self] in
+          self.handle(.listRead(list.id, OrderListAnswer(.complete(OrderList(orders: orders)))))
+        }
+      }
+    }
+  }
+
+  private func lookUp(_ lookup: LookupCall) {
+    later(world.milliseconds(0...60)) { [unowned self] in
+      let isGone = self.world.api.cancelledAt[lookup.orderID.value] != nil
+      let status = OrderStatus(id: isGone ? 7 : 11, name: isGone ? "Canceled" : "WaitingForMarket")
+      self.handle(.lookedUp(lookup.id, OrderLookupAnswer(.found(status))))
     }
   }
 

@@ -20,13 +20,26 @@ public struct CancelCall: Sendable {
   }
 }
 
-/// Sends cancels to the API.
+/// Sends cancels to the API, and asks it what is pending.
 public protocol CancelClient: Sendable {
   /// Sends one call.
   ///
   /// - Returns: What it came to. The future never fails, for every fault is an answer of its own kind; it completes on
   ///   the client's event loop.
   func cancel(_ call: CancelCall) -> EventLoopFuture<CancelAnswer>
+
+  /// Reads the account's pending orders, which changes nothing.
+  ///
+  /// - Parameter onOrders: Told orders as they become known, before the list is whole; each is in the answer too.
+  /// - Returns: What the reading came to. The future never fails; it completes on the client's event loop.
+  func listOrders(
+    of account: Account, requestID: UUID, onOrders: @escaping @Sendable ([OrderID]) -> Void
+  ) -> EventLoopFuture<OrderListAnswer>
+
+  /// Looks one order up, which changes nothing.
+  ///
+  /// - Returns: What the lookup came to. The future never fails; it completes on the client's event loop.
+  func lookUp(_ orderID: OrderID, of account: Account, requestID: UUID) -> EventLoopFuture<OrderLookupAnswer>
 
   /// Closes every connection. Calls without an answer get one that says whether they may have been sent.
   func shutdown() async

@@ -9,6 +9,8 @@ public struct CancelClientConfiguration: Sendable {
   public var baseURL = "https://public-api.etoro.com"
   /// The cancel endpoint's path in each environment.
   public var paths = CancelPaths()
+  /// The paths of lists and lookups.
+  public var readPaths = ReadPaths()
   /// How long a call may take from sending to the answer's last byte, and a connection to be made; 5 s by default.
   public var timeout: Duration = .seconds(5)
   /// The most connections at a time, which is the most calls at a time where HTTP/2 is not offered; 64 by default.
@@ -97,6 +99,16 @@ public struct CancelClientConfiguration: Sendable {
     transport.maxAge = connectionMaxAge
     transport.maxWaiting = maxWaiting
     transport.longestBody = AnswerReader.longestBody
+    return transport
+  }
+
+  /// The transport of lists and lookups: few connections, and room for a long list.
+  package func readTransport(to endpoint: Endpoint) -> HTTPTransportConfiguration {
+    var transport = transport(to: endpoint)
+    transport.connections = min(connections, 8)
+    transport.warmConnections = 0
+    transport.timeout = max(timeout, .seconds(30))
+    transport.longestBody = PortfolioReader.longestBody
     return transport
   }
 

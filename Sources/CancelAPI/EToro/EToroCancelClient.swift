@@ -1,4 +1,5 @@
 import CancelContract
+import FoundationEssentials
 import HTTPTransport
 import Logging
 import NIOCore
@@ -9,6 +10,8 @@ import NIOCore
 public final class EToroCancelClient: CancelClient {
   private let api: EToroAPI
   private let transport: HTTPTransportClient
+  /// Lists are long: they have connections of their own, so that no cancel waits behind one.
+  private let reads: HTTPTransportClient
 
   /// A client that lives on `loop`, and at once makes its warm connections.
   ///
@@ -19,10 +22,12 @@ public final class EToroCancelClient: CancelClient {
     let endpoint = try configuration.validated()
     do {
       self.transport = try HTTPTransportClient(configuration.transport(to: endpoint), on: loop, logger: logger)
+      self.reads = try HTTPTransportClient(configuration.readTransport(to: endpoint), on: loop, logger: logger)
     } catch {
       throw CancelClientError(.tls, error.description, cause: error.cause)
     }
-    self.api = EToroAPI(endpoint: endpoint, paths: configuration.paths, version: configuration.version)
+    self.api = EToroAPI(
+      endpoint: endpoint, paths: configuration.paths, reads: configuration.readPaths, version: configuration.version)
   }
 
   /// Sends one call; see ``CancelClient``.
@@ -32,8 +37,29 @@ public final class EToroCancelClient: CancelClient {
     return promise.futureResult
   }
 
+  /// Reads the account's pending orders; see ``CancelClient``. All orders are told when the list is whole.
+  public func listOrders(
+    of account: Account, requestID: UUID, onOrders: @escaping @Sendable ([OrderID]) -> Void
+  ) -> EventLoopFuture<OrderListAnswer> {
+    let promise = reads.loop.makePromise(of: OrderListAnswer.self)
+    reads.send(api.portfolio(of: account, requestID: requestID)) { [api] result in
+      promise.succeed(api.orders(result, of: account))
+    }
+    return promise.futureResult
+  }
+
+  /// Looks one order up; see ``CancelClient``.
+  public func lookUp(_ orderID: OrderID, of account: Account, requestID: UUID) -> EventLoopFuture<OrderLookupAnswer> {
+    let promise = reads.loop.makePromise(of: OrderLookupAnswer.self)
+    reads.send(api.lookup(of: orderID, for: account, requestID: requestID)) { [api] result in
+      promise.succeed(api.status(result, of: account))
+    }
+    return promise.futureResult
+  }
+
   /// Closes every connection; see ``CancelClient``.
   public func shutdown() async {
+    await reads.shutdown()
     await transport.shutdown()
   }
 }

@@ -28,7 +28,8 @@ package struct EToroProbe: Sendable {
     var transport = configuration.transport(to: endpoint)
     transport.warmConnections = 0
     self.transport = transport
-    self.api = EToroAPI(endpoint: endpoint, paths: configuration.paths, version: configuration.version)
+    self.api = EToroAPI(
+      endpoint: endpoint, paths: configuration.paths, reads: configuration.readPaths, version: configuration.version)
     self.loop = loop
   }
 

@@ -5,9 +5,9 @@
 public struct CampaignRecord: Hashable, Sendable {
   /// Whether anything of it is open.
   public enum State: String, Sendable, CaseIterable {
-    /// Something waits for its result.
+    /// Something of this part waits for its result.
     case running
-    /// Everything that came is answered, and where `size` is known, all of it came.
+    /// Everything that came to this part is answered; whether all of `size` came, the sum of the parts tells.
     case done
   }
 

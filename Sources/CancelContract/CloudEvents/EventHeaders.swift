@@ -46,6 +46,10 @@ public enum EventType: String, Sendable, CaseIterable {
   case result = "cancel-worker.result.v1"
   /// Why a request still waits.
   case progress = "cancel-worker.progress.v1"
+  /// How a campaign stands.
+  case campaign = "cancel-worker.campaign.v1"
+  /// What became of an order whose cancel was accepted.
+  case confirmation = "cancel-worker.confirmation.v1"
 }
 
 /// The names of the headers that the contract gives a meaning to.

@@ -4,8 +4,10 @@ import FoundationEssentials
 /// The ids of the worker's events: UUIDs of version 5 (RFC 9562, section 5.5), so that an event that is published again
 /// has the id that it had before.
 ///
-/// The name is `topic/partition/offset` of the request for its result, and the same with `/progress/<number>` behind it
-/// for a progress event. No topic's name has a slash in it, so that the two never meet.
+/// The name is `topic/partition/offset` of the request for its result. Behind it stands `/progress/<number>` for a
+/// progress event, `/order/<account>/<orderId>` for the result of an order that a sweep found, `/sweep` for the result of
+/// a sweep that a dead-man's switch began, and `/confirmation/<account>/<orderId>` for a confirmation. No topic's name has
+/// a slash in it, so that they never meet.
 public enum EventIdentity {
   /// The namespace of all ids: `c2f1b989-56aa-4786-90d7-7de213e64324`.
   public static let namespace = UUID(
@@ -15,6 +17,25 @@ public enum EventIdentity {
   /// The id of the result of the request at `source`.
   public static func result(of source: SourceCoordinates) -> UUID {
     uuid(of: source, sequence: nil)
+  }
+
+  /// The id of this result.
+  public static func id(of result: CancelResult) -> UUID {
+    if let orderID = result.orderID, result.echo.details.sweptBy != nil {
+      return uuid(of: result.source, path: "order/\(result.account?.description ?? "")/\(orderID)")
+    }
+    if case .fired? = result.sweep?.deadMansSwitch { return uuid(of: result.source, path: "sweep") }
+    return uuid(of: result.source, sequence: nil)
+  }
+
+  /// The id of the confirmation of this account's order, for the request at `source`.
+  public static func confirmation(of source: SourceCoordinates, _ orderID: OrderID, _ account: AccountName) -> UUID {
+    uuid(of: source, path: "confirmation/\(account)/\(orderID)")
+  }
+
+  private static func uuid(of source: SourceCoordinates, path: String) -> UUID {
+    let namespace = withUnsafeBytes(of: namespace.uuid) { Array($0) }
+    return uuid(fromDigest: Insecure.SHA1.hash(data: namespace + Array("\(source)/\(path)".utf8)))
   }
 
   /// The id of the progress event with that number of the request at `source`.

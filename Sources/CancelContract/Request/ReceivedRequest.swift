@@ -112,6 +112,13 @@ extension UnreadableRequest {
     )
   }
 
+  /// A request to sweep that could be read, and is refused for `problem`.
+  public init(_ received: ReceivedSweep, problem: Problem) {
+    self.init(
+      problem: problem, orderID: nil, account: nil, echo: received.echo, producedAt: received.producedAt,
+      receivedAt: received.receivedAt)
+  }
+
   /// The request's own id.
   public var cancelID: String { echo.cancelID }
   /// The coordinates of the record.

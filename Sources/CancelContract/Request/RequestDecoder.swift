@@ -1,7 +1,7 @@
 /// Reads requests from records: plain JSON, or CloudEvents 1.0 in binary or structured mode.
 ///
 /// A value is read as a structured CloudEvent where the content type says so, or where it has a member `specversion` and
-/// no `orderId` of its own.
+/// neither `orderId` nor `scope` of its own.
 ///
 /// Unknown members are ignored; known ones must be what the contract says, and must not appear twice. `null` stands for an optional
 /// member that is absent. Points in time are strings of RFC 3339, or integers of milliseconds since 1970 (not seconds:
@@ -41,12 +41,23 @@ public struct RequestDecoder: Sendable {
     source: SourceCoordinates,
     producedAt: Timestamp,
     receivedAt: Timestamp
-  ) -> Result<ReceivedRequest, UnreadableRequest> {
+  ) -> Result<IncomingRequest, UnreadableRequest> {
     var envelope = RequestEnvelope(headers, echoing: echoedNames)
     var draft = RequestDraft()
-    let fault = read(value, into: &draft, &envelope)
+    var fault = read(value, into: &draft, &envelope)
     let key = key.flatMap { $0.count <= RequestLimits.key ? $0 : nil }
     let cancelID = draft.cancelID ?? envelope.eventID ?? source.description
+    if fault == nil { fault = draft.targetFault }
+    if fault == nil, let scope = draft.scope {
+      let request = SweepRequest(
+        cancelID: cancelID, scope: scope, priority: draft.sweepPriority, deadline: draft.deadline,
+        start: draft.sweep.start ?? .now, isDryRun: draft.sweep.isDryRun ?? false, details: draft.details)
+      return .success(
+        .sweep(
+          ReceivedSweep(
+            request: request, source: source, producedAt: producedAt, receivedAt: receivedAt, key: key,
+            echoedHeaders: envelope.echoed)))
+    }
     if fault == nil, let orderID = draft.orderID {
       let request = CancelRequest(
         cancelID: cancelID,
@@ -57,13 +68,15 @@ public struct RequestDecoder: Sendable {
         details: draft.details
       )
       return .success(
-        ReceivedRequest(
-          request: request,
-          source: source,
-          producedAt: producedAt,
-          receivedAt: receivedAt,
-          key: key,
-          echoedHeaders: envelope.echoed
+        .cancel(
+          ReceivedRequest(
+            request: request,
+            source: source,
+            producedAt: producedAt,
+            receivedAt: receivedAt,
+            key: key,
+            echoedHeaders: envelope.echoed
+          )
         )
       )
     }
@@ -92,7 +105,8 @@ public struct RequestDecoder: Sendable {
     _ envelope: inout RequestEnvelope
   ) -> RequestFault? {
     guard let value, !value.isEmpty else {
-      return RequestFault(.emptyValue, "the record has no value: send a JSON object with the member `orderId`")
+      return RequestFault(
+        .emptyValue, "the record has no value: send a JSON object with the member `orderId` or `scope`")
     }
     guard value.count <= maximumBytes else {
       return RequestFault(.tooLarge, "the value has \(value.count) bytes: send at most \(maximumBytes)")
@@ -101,7 +115,7 @@ public struct RequestDecoder: Sendable {
       var reader = JSONReader(value)
       if envelope.mode != .structured { try readRequest(from: &reader, into: &draft) }
       // Some senders, such as the Python SDK 1.x and Dapr, leave out a structured event's content type.
-      if draft.hasSeenSpecVersion, !draft.hasSeenOrderID, envelope.mode != .unsupported {
+      if draft.hasSeenSpecVersion, !draft.hasSeenTarget, envelope.mode != .unsupported {
         draft = RequestDraft()
         reader = JSONReader(value)
         envelope.mode = .structured
@@ -116,7 +130,7 @@ public struct RequestDecoder: Sendable {
   private func readRequest(from reader: inout JSONReader, into draft: inout RequestDraft) throws(JSONFault) {
     try draft.read(from: &reader)
     try reader.finish()
-    if !draft.hasSeenOrderID, draft.fault?.type != .notAnObject { draft.note(.orderIDMissing(from: reader)) }
+    if !draft.hasSeenTarget, draft.fault?.type != .notAnObject { draft.note(.orderIDMissing(from: reader)) }
   }
 
   private func readEvent(

@@ -75,6 +75,8 @@ extension RequestDetails {
     .timestamp("decidedAt") { $0.details.decidedAt = $1 },
     .object("context", maximumBytes: RequestLimits.context) { $0.details.context = $1 },
     .text("venue", 0...RequestLimits.reason) { $0.details.venue = $1 },
+    .integer("campaignSize", 1...RequestLimits.campaignSize) { $0.details.campaignSize = Int($1) },
+    .flag("confirm") { $0.details.wantsConfirmation = $1 },
   ]
 
   /// Reads what a result repeats.
@@ -84,6 +86,9 @@ extension RequestDetails {
     context = try reader.object("context")
     venue = try reader.optional("venue", \.string)
     reason = try reader.optional("reason", \.string)
+    campaignSize = try reader.optional("campaignSize") { $0.integer.flatMap(Int.init(exactly:)) }
+    wantsConfirmation = try reader.optional("confirm", \.boolean) ?? false
+    sweptBy = try reader.optional("sweptBy", \.string)
     origin = try reader.object("origin").map { (_) throws(UnreadableEvent) in
       Origin(
         system: try reader.optional("origin.system", \.string),
@@ -105,6 +110,12 @@ extension JSONWriter {
     if let reason = details.reason { member("reason", reason) }
     if let origin = details.origin { member("origin", origin) }
     if let venue = details.venue { member("venue", venue) }
+    if let campaignSize = details.campaignSize { member("campaignSize", Int64(campaignSize)) }
+    if details.wantsConfirmation {
+      name("confirm")
+      boolean(true)
+    }
+    if let sweptBy = details.sweptBy { member("sweptBy", sweptBy) }
   }
 
   /// Writes a member that tells who asked.

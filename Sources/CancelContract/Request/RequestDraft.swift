@@ -6,8 +6,11 @@ struct RequestDraft {
   var orderID: OrderID?
   var account: AccountName?
   var priority = Priority.routine
+  /// Whether the priority was told: a sweep is a kill-switch unless it says otherwise.
+  private var tellsPriority = false
   var deadline: Timestamp?
   var details = RequestDetails()
+  var sweep = SweepDraft()
   private(set) var fault: RequestFault?
   /// A bit for each member of `RequestMember.all` that was there.
   private var seen: UInt64 = 0
@@ -15,8 +18,14 @@ struct RequestDraft {
   /// Whether there was a member `orderId`.
   var hasSeenOrderID: Bool { seen & 1 << RequestMember.orderID != 0 }
 
+  /// Whether there was a member that says what to cancel.
+  var hasSeenTarget: Bool { hasSeenOrderID || seen & 1 << RequestMember.scope != 0 }
+
   /// Whether there was a member `specversion`, which no request has and every CloudEvent in JSON.
   private(set) var hasSeenSpecVersion = false
+
+  /// A sweep's priority.
+  var sweepPriority: Priority { tellsPriority ? priority : .killSwitch }
 
   /// Keeps the fault if it is the first.
   mutating func note(_ fault: RequestFault) {
@@ -28,7 +37,9 @@ struct RequestDraft {
     let kind = try reader.peekKind()
     guard kind == .object else {
       try reader.skipValue()
-      note(RequestFault(.notAnObject, "a request must be a JSON object with the member `orderId`; it is \(kind)"))
+      note(
+        RequestFault(
+          .notAnObject, "a request must be a JSON object with the member `orderId` or `scope`; it is \(kind)"))
       return
     }
     guard try reader.enterObject() else { return }
@@ -66,6 +77,7 @@ struct RequestDraft {
     case .null: return try reader.readNull()
     case .string:
       let text = try reader.readString()
+      tellsPriority = true
       if reader.matches(text, "killSwitch") {
         priority = .killSwitch
       } else if !reader.matches(text, "routine") {

@@ -60,6 +60,9 @@ enum RequestLimits {
   static let reason = 1024
   static let campaignID = 256
   static let origin = 256
+  static let campaignSize: Int64 = 1_000_000_000
+  /// Names in `accounts`.
+  static let accounts = 10_000
   /// Bytes.
   static let context = 64 * 1024
   /// Bytes of a record's key; a result doesn't repeat a longer one, or it might not fit into a record itself.

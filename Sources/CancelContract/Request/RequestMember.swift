@@ -9,7 +9,7 @@ struct RequestMember: Sendable {
   /// Reads the value, which is the reader's next.
   let read: Read
 
-  private init(_ name: StaticString, _ read: @escaping Read) {
+  init(_ name: StaticString, _ read: @escaping Read) {
     self.name = name
     self.read = read
   }
@@ -22,10 +22,13 @@ struct RequestMember: Sendable {
       .identifier("account", 1...RequestLimits.account) { $0.account = AccountName($1) },
       RequestMember("priority") { (draft, reader) throws(JSONFault) in try draft.readPriority(from: &reader) },
       .timestamp("deadline") { $0.deadline = $1 },
-    ] + RequestDetails.requestMembers
+    ] + RequestDetails.requestMembers + SweepDraft.requestMembers
 
   /// The index of `orderId` in `all`.
   static let orderID = 0
+
+  /// The index of `scope` in `all`.
+  static let scope = all.count - SweepDraft.requestMembers.count
 
   /// The index in `all` of the member of that name; `nil` where there is none.
   static func index(of name: JSONString, in reader: borrowing JSONReader) -> Int? {
@@ -80,6 +83,42 @@ extension RequestMember {
       default: try reader.skipValue()
       }
       let fix = "must be a date and time of RFC 3339 such as \"2026-07-30T09:15:00.250Z\", or milliseconds since 1970"
+      draft.note(.invalid("\(name)", fix, at: place, in: reader))
+    }
+  }
+
+  /// `true` or `false`.
+  static func flag(
+    _ name: StaticString,
+    _ keep: @escaping @Sendable (inout RequestDraft, Bool) -> Void
+  ) -> RequestMember {
+    RequestMember(name) { (draft, reader) throws(JSONFault) in
+      let (kind, place) = try reader.peekPlace()
+      switch kind {
+      case .null: try reader.readNull()
+      case .boolean: keep(&draft, try reader.readBoolean())
+      default:
+        try reader.skipValue()
+        draft.note(.invalid("\(name)", "must be true or false; it is \(kind)", at: place, in: reader))
+      }
+    }
+  }
+
+  /// An integer within bounds.
+  static func integer(
+    _ name: StaticString,
+    _ bounds: ClosedRange<Int64>,
+    _ keep: @escaping @Sendable (inout RequestDraft, Int64) -> Void
+  ) -> RequestMember {
+    RequestMember(name) { (draft, reader) throws(JSONFault) in
+      let (kind, place) = try reader.peekPlace()
+      switch kind {
+      case .null: return try reader.readNull()
+      case .number:
+        if let value = reader.int64(try reader.readNumber()), bounds.contains(value) { return keep(&draft, value) }
+      default: try reader.skipValue()
+      }
+      let fix = "must be an integer from \(bounds.lowerBound) to \(bounds.upperBound)"
       draft.note(.invalid("\(name)", fix, at: place, in: reader))
     }
   }
@@ -158,7 +197,7 @@ extension RequestMember {
 
 extension RequestDraft {
   /// Reads a string of bounded length; `nil` where it is null or invalid.
-  fileprivate mutating func text(
+  mutating func text(
     _ label: @autoclosure () -> String,
     _ lengths: ClosedRange<Int>,
     isIdentifier: Bool,

@@ -1,7 +1,8 @@
 /// Writes results as records: CloudEvents 1.0 in binary mode.
 ///
 /// The value has every member, null where there is nothing to say; of the request's own, those that
-/// `RequestDetails` lists only where the request has them. The event's id is `EventIdentity.result(of:)`.
+/// `RequestDetails` lists only where the request has them, and of a sweep's report only on its own result. The event's id is
+/// `EventIdentity.id(of:)`.
 public struct ResultEncoder: Sendable {
   private let headers: EventHeaders
   private let worker: JSONText
@@ -22,7 +23,7 @@ public struct ResultEncoder: Sendable {
       key: result.echo.key,
       value: value(of: result),
       headers: headers.headers(
-        id: [UInt8](uuid: EventIdentity.result(of: result.source)),
+        id: [UInt8](uuid: EventIdentity.id(of: result)),
         time: result.stages.answered,
         subject: result.orderID,
         echoing: result.echoedHeaders
@@ -49,6 +50,7 @@ public struct ResultEncoder: Sendable {
     writer.boolean(result.deduplicated)
     writer.member("duplicateOf", result.duplicateOf)
     writer.resultMembers(of: result.echo.details)
+    if let sweep = result.sweep { writer.members(of: sweep) }
     writer.member("source", result.source)
     writer.name("timestamps")
     writer.beginObject()
@@ -129,7 +131,8 @@ public struct ResultDecoder: Sendable {
         received: try reader.required("timestamps.received", \.timestamp),
         firstSent: try reader.optional("timestamps.firstSent", \.timestamp),
         answered: try reader.required("timestamps.answered", \.timestamp)
-      )
+      ),
+      sweep: try SweepReport(fromResult: reader)
     )
     return Event(result: result, id: reader.id, worker: try reader.worker())
   }

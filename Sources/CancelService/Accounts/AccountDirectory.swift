@@ -26,6 +26,13 @@ struct AccountDirectory: Sendable {
     return keys
   }
 
+  /// Every configured account with its environment.
+  var environments: [AccountName: APIEnvironment] {
+    var environments: [AccountName: APIEnvironment] = [:]
+    for name in accounts.names { environments[name] = accounts[name]?.environment }
+    return environments
+  }
+
   /// Takes `accounts` as all there are.
   ///
   /// - Returns: the keys that prove themselves with another credential from now on.

@@ -57,7 +57,7 @@ struct FlushingPublisher: BatchPublisher {
 
   /// What is published is not published again where only the position can't be committed: the next batch carries it.
   func publish(_ batch: CommitBatch, number: UInt64) async throws {
-    if !batch.results.isEmpty || !batch.refused.isEmpty {
+    if !(batch.results.isEmpty && batch.refused.isEmpty && batch.campaigns.isEmpty && batch.confirmations.isEmpty) {
       try await producer.publish { sink in try records.writeAnswers(batch, to: &sink) }
     }
     if !batch.ledger.isEmpty {

@@ -6,8 +6,17 @@ import Kafka
 struct BatchRecords: Sendable {
   let topics: TopicNames
   let encoder: ResultEncoder
+  let campaignEncoder: CampaignEncoder
+  let confirmationEncoder: ConfirmationEncoder
 
-  /// Writes what the requesters read: the results and the dead letters.
+  init(topics: TopicNames, worker: WorkerIdentity, eventSource: String) {
+    self.topics = topics
+    encoder = ResultEncoder(worker: worker, eventSource: eventSource)
+    campaignEncoder = CampaignEncoder(worker: worker, eventSource: eventSource)
+    confirmationEncoder = ConfirmationEncoder(worker: worker, eventSource: eventSource)
+  }
+
+  /// Writes what the requesters read: the results, the dead letters, the campaigns' records and the confirmations.
   func writeAnswers(_ batch: CommitBatch, to sink: inout KafkaRecordSink) throws {
     for result in batch.results { try sink.send(encoder.encode(result), to: topics.results) }
     for message in batch.refused {
@@ -15,6 +24,16 @@ struct BatchRecords: Sendable {
         key: message.key, value: message.value, headers: message.headers, source: message.source,
         problem: message.problem)
       try sink.send(letter, to: topics.deadLetters)
+    }
+    for event in batch.confirmations { try sink.send(confirmationEncoder.encode(event), to: topics.confirmations) }
+    for update in batch.campaigns {
+      let record = update.record.map { campaignEncoder.encode($0) }
+      try sink.send(
+        topic: topics.campaigns, partition: update.partition, key: Array(update.campaignID.utf8), value: record?.value,
+        headerCount: record?.headers.count ?? 0
+      ) { writer in
+        for header in record?.headers ?? [] { writer.add(header.name, header.value) }
+      }
     }
   }
 

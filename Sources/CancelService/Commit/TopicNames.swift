@@ -11,8 +11,13 @@ public struct TopicNames: Sendable, Hashable {
   /// Notices of long waits.
   public var progress = "order-cancel.progress"
 
+  /// How campaigns stand, compacted; as many partitions as `requests`.
+  public var campaigns = "order-cancel.campaigns"
+  /// What became of orders whose cancel was accepted.
+  public var confirmations = "order-cancel.confirmations"
+
   /// All of them, in the order of a request's way.
-  public var all: [String] { [requests, results, ledger, deadLetters, progress] }
+  public var all: [String] { [requests, results, ledger, deadLetters, progress, campaigns, confirmations] }
 
   /// The default names.
   public init() {}

@@ -83,6 +83,8 @@ public struct WorkerSnapshot: Sendable {
   public var lag: [Int32: Int64] = [:]
   /// Since when calls are held back because the API fails.
   public var apiOutSince: Timestamp?
+  /// Sweeps, switches, campaigns and confirmations that are under way.
+  public var rounds = RoundGauges()
 
   /// A worker in that state, with nothing to do.
   public init(takenAt: Timestamp, startedAt: Timestamp, version: String, instance: String, state: State) {

@@ -1,7 +1,8 @@
 import Kafka
 import Logging
 
-/// What the topics must look like: the ledger lies partition by partition beside the requests, and is compacted.
+/// What the topics must look like: the ledger and the campaigns lie partition by partition beside the requests, and are
+/// compacted.
 public struct TopicLayout: Sendable {
   private let names: TopicNames
 
@@ -12,14 +13,16 @@ public struct TopicLayout: Sendable {
 
   /// All topics with their settings, for `topics create`.
   public func specifications(partitions: Int, replicationFactor: Int) -> [KafkaTopicSpecification] {
-    let plain = [names.requests, names.results, names.deadLetters, names.progress].map {
+    let plain = [names.requests, names.results, names.deadLetters, names.progress, names.confirmations].map {
       KafkaTopicSpecification(
         name: $0, partitions: partitions, replicationFactor: replicationFactor)
     }
-    let ledger = KafkaTopicSpecification(
-      name: names.ledger, partitions: partitions, replicationFactor: replicationFactor,
-      configuration: ["cleanup.policy": "compact"])
-    return plain + [ledger]
+    let compacted = [names.ledger, names.campaigns].map {
+      KafkaTopicSpecification(
+        name: $0, partitions: partitions, replicationFactor: replicationFactor,
+        configuration: ["cleanup.policy": "compact"])
+    }
+    return plain + compacted
   }
 
   /// What is wrong with the topics as they are; empty for nothing.
@@ -28,16 +31,14 @@ public struct TopicLayout: Sendable {
   public func faults(_ admin: KafkaAdmin) async throws -> [TopicFault] {
     let topics = try await partitions(admin)
     var faults: [TopicFault] = []
-    for name in [names.requests, names.results, names.ledger, names.deadLetters] where topics[name] == nil {
-      faults.append(TopicFault(topic: name, kind: .missing))
-    }
+    let needed = [names.requests, names.results, names.ledger, names.deadLetters, names.campaigns, names.confirmations]
+    for name in needed where topics[name] == nil { faults.append(TopicFault(topic: name, kind: .missing)) }
     if topics[names.progress] == nil { faults.append(TopicFault(topic: names.progress, kind: .progressMissing)) }
-    if let requests = topics[names.requests], let ledger = topics[names.ledger] {
-      if requests != ledger {
-        faults.append(TopicFault(topic: names.ledger, kind: .partitions(has: ledger, needs: requests)))
-      }
-      let policy = try await admin.topicConfiguration(names.ledger)["cleanup.policy"] ?? ""
-      if policy != "compact" { faults.append(TopicFault(topic: names.ledger, kind: .notCompacted(policy))) }
+    for name in [names.ledger, names.campaigns] {
+      guard let requests = topics[names.requests], let own = topics[name] else { continue }
+      if requests != own { faults.append(TopicFault(topic: name, kind: .partitions(has: own, needs: requests))) }
+      let policy = try await admin.topicConfiguration(name)["cleanup.policy"] ?? ""
+      if policy != "compact" { faults.append(TopicFault(topic: name, kind: .notCompacted(policy))) }
     }
     return faults
   }

@@ -50,9 +50,8 @@ public final class CancelWorkerService: Service {
     producer = try KafkaProducer(
       configuration: setup.kafka, transactionalID: isTransactional ? setup.transactionalID : nil, logger: logger)
     let records = BatchRecords(
-      topics: setup.topics,
-      encoder: ResultEncoder(
-        worker: WorkerIdentity(instance: setup.instanceID, version: setup.version), eventSource: setup.eventSource))
+      topics: setup.topics, worker: WorkerIdentity(instance: setup.instanceID, version: setup.version),
+      eventSource: setup.eventSource)
     let publisher: any BatchPublisher =
       isTransactional
       ? TransactionalPublisher(producer: producer, member: member, records: records)

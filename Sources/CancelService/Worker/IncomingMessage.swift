@@ -5,12 +5,13 @@ import Kafka
 /// A message as it is handed to the worker's loop: decoded on the thread that polls.
 package enum IncomingMessage: Sendable {
   case request(ReceivedRequest, raw: KafkaMessage)
+  case sweep(ReceivedSweep, raw: KafkaMessage)
   case unreadable(UnreadableRequest, raw: KafkaMessage)
 
   /// The message as it was read.
   package var raw: KafkaMessage {
     switch self {
-    case .request(_, let raw), .unreadable(_, let raw): raw
+    case .request(_, let raw), .sweep(_, let raw), .unreadable(_, let raw): raw
     }
   }
 }
@@ -27,7 +28,8 @@ extension IncomingMessage {
       producedAt: producedAt,
       receivedAt: receivedAt)
     switch decoded {
-    case .success(let request): self = .request(request, raw: message)
+    case .success(.cancel(let request)): self = .request(request, raw: message)
+    case .success(.sweep(let sweep)): self = .sweep(sweep, raw: message)
     case .failure(let unreadable): self = .unreadable(unreadable, raw: message)
     }
   }
@@ -69,5 +71,28 @@ extension UnreadableRequest {
         + "configure it, or name another in the request's member 'account'",
       member: "account")
     self.init(received, account: name, problem: problem)
+  }
+
+  /// A request to sweep that could be read, for accounts that are not configured.
+  init(unknownAccountOf sweep: ReceivedSweep) {
+    let (member, detail): (String, String)
+    switch sweep.request.scope {
+    case .account(let name?):
+      (member, detail) = ("account", "no account named '\(name)' is configured: configure it, or name another")
+    case .account(nil):
+      (member, detail) = (
+        "account", "the default account is not configured: name one in the request's member 'account'"
+      )
+    case .all(let names, nil) where !names.isEmpty:
+      (member, detail) = (
+        "accounts", "one of the accounts is not configured, and nothing was swept: name configured ones only"
+      )
+    case .all(_, let environment):
+      let world = environment.map { " in the environment '\($0.name)'" } ?? ""
+      (member, detail) = (
+        "accounts", "no configured account\(world) is meant, and nothing was swept: check the names and the environment"
+      )
+    }
+    self.init(sweep, problem: Problem(.accountUnknown, detail: detail, member: member))
   }
 }

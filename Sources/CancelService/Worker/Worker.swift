@@ -51,6 +51,12 @@ package struct Worker: Sendable {
     case messages([IncomingMessage], number: UInt64, credit: Int)
     /// A call came to its end.
     case answered(Call, CancelAnswer, sentAt: Timestamp)
+    /// A list that is being read told these orders.
+    case listed(ListID, some: [OrderID])
+    /// A list came to its end.
+    case listRead(ListID, OrderListAnswer)
+    /// A lookup came to its end.
+    case lookedUp(LookupID, OrderLookupAnswer)
     /// The batch under way was published.
     case committed
     /// The batch under way was not published.
@@ -64,8 +70,8 @@ package struct Worker: Sendable {
     case lost(number: UInt64)
     /// The time that `.wake` asked for has come, or `.turnSoon` was heard.
     case timer
-    /// These accounts are configured from now on, each with the number of its user key.
-    case accounts([AccountName: QuotaKey], renewed: Set<QuotaKey>)
+    /// These accounts are configured from now on, each with the number of its user key and its environment.
+    case accounts([AccountName: QuotaKey], environments: [AccountName: APIEnvironment], renewed: Set<QuotaKey>)
     /// The worker is to end in order.
     case stop
     /// The consumer failed for good.
@@ -82,6 +88,10 @@ package struct Worker: Sendable {
     case acknowledge(Int)
     /// Send this call; its end is `answered`.
     case send(Call)
+    /// Read an account's pending orders; what it tells is `listed`, its end `listRead`.
+    case list(ListCall)
+    /// Look an order up; its end is `lookedUp`.
+    case lookUp(LookupCall)
     /// Publish this batch under the assignment with this number.
     case commit(CommitBatch, number: UInt64)
     /// Ask for the ends of these partitions' ledgers, then have the group take these positions once more.
@@ -146,14 +156,14 @@ package struct Worker: Sendable {
   ///   - seed: where the jitter of delays starts.
   ///   - requestID: a fresh `x-request-id` at each call.
   package init(
-    _ settings: Settings, accounts: [AccountName: QuotaKey], seed: UInt64, requestID: @escaping @Sendable () -> UUID,
-    at now: Timestamp
+    _ settings: Settings, accounts: [AccountName: QuotaKey], environments: [AccountName: APIEnvironment] = [:],
+    seed: UInt64, requestID: @escaping @Sendable () -> UUID, at now: Timestamp
   ) {
     self.settings = settings
     self.requestID = requestID
     schedule = CommitSchedule(settings.commits)
     engine = CancelEngine(policy: settings.policy, defaultAccount: settings.defaultAccount, seed: seed)
-    engine.configure(accounts: accounts, at: now)
+    engine.configure(accounts: accounts, environments: environments, at: now)
   }
 
   /// Takes an event in.
@@ -168,6 +178,9 @@ package struct Worker: Sendable {
       self.effects.append(.report(.answered(call, answer, after: now - sentAt)))
       self.effects.append(.turnSoon)
       return
+    case .listed(let id, let orders): engine.listed(id, some: orders, at: now)
+    case .listRead(let id, let answer): engine.listed(id, answer, at: now)
+    case .lookedUp(let id, let answer): engine.lookedUp(id, answer, at: now)
     case .ledgerRecords(let records, let assignment): return restore(records, assignment, at: now)
     case .messages(let messages, let number, let credit): receive(messages, number, credit, at: now)
     case .assigned(let starts, let number): assigned(starts, number, at: now)
@@ -179,7 +192,8 @@ package struct Worker: Sendable {
     case .confirmed(let ledgerEnds, let number): confirmed(ledgerEnds, number, at: now)
     case .lost(let number): lost(number, at: now)
     case .timer: plannedWake = .distantFuture
-    case .accounts(let keys, let renewed): engine.configure(accounts: keys, renewed: renewed, at: now)
+    case .accounts(let keys, let environments, let renewed):
+      engine.configure(accounts: keys, environments: environments, renewed: renewed, at: now)
     case .stop: stop(at: now)
     case .failed(let error): fail(error)
     }
@@ -209,6 +223,13 @@ package struct Worker: Sendable {
           let unreadable = UnreadableRequest(unknownAccountOf: request, default: settings.defaultAccount)
           engine.refuse(RefusedMessage(raw, problem: unreadable.problem), with: unreadable.result(answeredAt: now))
         }
+      case .sweep(let sweep, let raw):
+        let receipt = engine.receive(sweep, at: now)
+        effects.append(.report(.receivedSweep(sweep, receipt)))
+        if receipt == .accountUnknown {
+          let unreadable = UnreadableRequest(unknownAccountOf: sweep)
+          engine.refuse(RefusedMessage(raw, problem: unreadable.problem), with: unreadable.result(answeredAt: now))
+        }
       case .unreadable(let unreadable, let raw):
         engine.refuse(RefusedMessage(raw, problem: unreadable.problem), with: unreadable.result(answeredAt: now))
       }
@@ -223,6 +244,8 @@ package struct Worker: Sendable {
       effects.append(.report(.sent(call)))
       effects.append(.send(call))
     }
+    while let list = engine.nextList(at: now, requestID: requestID) { effects.append(.list(list)) }
+    while let lookup = engine.nextLookup(at: now, requestID: requestID) { effects.append(.lookUp(lookup)) }
     let notices = engine.drainWaitNotices()
     if !notices.isEmpty { effects.append(.notify(notices)) }
     let changes = engine.takeChanges()
@@ -267,6 +290,8 @@ package struct Worker: Sendable {
     let batch = engine.committed()
     let duration = schedule.committed(results: batch.results.count, at: now)
     effects.append(.report(.committed(records: batch.results.count + batch.ledger.count, after: duration)))
+    if !batch.campaigns.isEmpty { effects.append(.report(.campaigns(batch.campaigns))) }
+    if !batch.confirmations.isEmpty { effects.append(.report(.confirmed(batch.confirmations))) }
     effects.append(.report(.published(batch.results, refused: batch.refused)))
   }
 

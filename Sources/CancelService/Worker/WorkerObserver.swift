@@ -18,6 +18,12 @@ public protocol WorkerObserver: Sendable {
   func answered(_ call: Call, _ answer: CancelAnswer, after duration: Duration, at now: Timestamp)
   /// These results are published: their transaction is committed.
   func published(_ results: [CancelResult], refused: [RefusedMessage], at now: Timestamp)
+  /// A record was taken as a request to sweep.
+  func received(_ sweep: ReceivedSweep, _ receipt: CancelEngine.Receipt, at now: Timestamp)
+  /// These records of campaigns are published.
+  func campaignsChanged(_ updates: [CampaignUpdate])
+  /// These confirmations are published.
+  func confirmed(_ events: [ConfirmationEvent], at now: Timestamp)
   /// A transaction was committed.
   func committed(records: Int, after duration: Duration)
   /// A transaction was aborted and will be built again.
@@ -45,6 +51,12 @@ extension WorkerObserver {
   public func answered(_ call: Call, _ answer: CancelAnswer, after duration: Duration, at now: Timestamp) {}
   /// Nothing, unless the observer wants to know.
   public func published(_ results: [CancelResult], refused: [RefusedMessage], at now: Timestamp) {}
+  /// Nothing, unless the observer wants to know.
+  public func received(_ sweep: ReceivedSweep, _ receipt: CancelEngine.Receipt, at now: Timestamp) {}
+  /// Nothing, unless the observer wants to know.
+  public func campaignsChanged(_ updates: [CampaignUpdate]) {}
+  /// Nothing, unless the observer wants to know.
+  public func confirmed(_ events: [ConfirmationEvent], at now: Timestamp) {}
   /// Nothing, unless the observer wants to know.
   public func committed(records: Int, after duration: Duration) {}
   /// Nothing, unless the observer wants to know.

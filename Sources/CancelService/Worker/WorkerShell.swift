@@ -49,7 +49,8 @@ actor WorkerShell {
     confirmationTimeout = settings.drainTimeout
     directory = AccountDirectory(accounts)
     worker = Worker(
-      settings, accounts: directory.quotaKeys, seed: UInt64.random(in: 0 ... .max), requestID: { UUID.random() },
+      settings, accounts: directory.quotaKeys, environments: directory.environments,
+      seed: UInt64.random(in: 0 ... .max), requestID: { UUID.random() },
       at: surroundings.clock.now)
   }
 
@@ -58,7 +59,7 @@ actor WorkerShell {
   /// Takes `accounts` as all that are configured.
   func replaceAccounts(with accounts: Accounts) {
     let renewed = directory.replace(with: accounts)
-    handle(.accounts(directory.quotaKeys, renewed: renewed))
+    handle(.accounts(directory.quotaKeys, environments: directory.environments, renewed: renewed))
   }
 
   /// Sends no further call, lets those in flight finish, and publishes what is settled; bounded.
@@ -109,6 +110,8 @@ actor WorkerShell {
     case .turnSoon: turnSoon()
     case .wake(let time): wake(at: time, now)
     case .acknowledge(let credit): surroundings.requests.acknowledge(credit)
+    case .list(let list): read(list)
+    case .lookUp(let lookup): lookUp(lookup)
     case .commit(let batch, let number): commit(batch, number)
     case .notify(let notices): surroundings.notifier?.publish(notices)
     case .restore(let assignment, let offset, let notBefore): restore(assignment, from: offset, after: notBefore - now)
@@ -132,6 +135,7 @@ actor WorkerShell {
       case .request(var request, let raw):
         for observer in surroundings.observers { observer.arrived(&request, at: now) }
         return .request(request, raw: raw)
+      case .sweep: return message
       case .unreadable(var unreadable, let raw):
         for observer in surroundings.observers { observer.arrived(&unreadable, at: now) }
         return .unreadable(unreadable, raw: raw)
@@ -161,6 +165,24 @@ actor WorkerShell {
         shell.handle(.timer)
       }
     }
+  }
+
+  private func read(_ list: ListCall) {
+    guard let account = directory[list.account] else {
+      preconditionFailure("The engine asks for lists only of accounts that are configured.")
+    }
+    let answer = surroundings.client.listOrders(of: account, requestID: list.requestID) { orders in
+      self.submit(.listed(list.id, some: orders))
+    }
+    answer.hop(to: eventLoop).whenSuccess { answer in self.submit(.listRead(list.id, answer)) }
+  }
+
+  private func lookUp(_ lookup: LookupCall) {
+    guard let account = directory[lookup.account] else {
+      preconditionFailure("The engine looks up orders only of accounts that are configured.")
+    }
+    surroundings.client.lookUp(lookup.orderID, of: account, requestID: lookup.requestID).hop(to: eventLoop)
+      .whenSuccess { answer in self.submit(.lookedUp(lookup.id, answer)) }
   }
 
   private func wake(at time: Timestamp, _ now: Timestamp) {

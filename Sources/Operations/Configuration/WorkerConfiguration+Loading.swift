@@ -56,6 +56,8 @@ extension WorkerConfiguration {
     values.read("topics.ledger", into: &topics.names.ledger)
     values.read("topics.deadLetters", into: &topics.names.deadLetters)
     values.read("topics.progress", into: &topics.names.progress)
+    values.read("topics.campaigns", into: &topics.names.campaigns)
+    values.read("topics.confirmations", into: &topics.names.confirmations)
     values.read("topics.partitions", into: &topics.partitions, in: 1...100_000)
     values.read("topics.replicationFactor", into: &topics.replicationFactor, in: -1...100)
     values.read(
@@ -68,6 +70,10 @@ extension WorkerConfiguration {
     values.read("api.connections", into: &api.connections, in: 1...10_000)
     values.read("api.realPath", into: &api.realPath)
     values.read("api.demoPath", into: &api.demoPath)
+    values.read("api.realPortfolioPath", into: &api.realPortfolioPath)
+    values.read("api.demoPortfolioPath", into: &api.demoPortfolioPath)
+    values.read("api.realLookupPath", into: &api.realLookupPath)
+    values.read("api.demoLookupPath", into: &api.demoLookupPath)
     values.read("api.allowPlaintext", into: &api.allowPlaintext)
     values.read("api.caFile", into: &api.caFile)
     values.read("api.clientCertificate", into: &api.clientCertificate)
@@ -78,6 +84,12 @@ extension WorkerConfiguration {
     values.read("quota.window", into: &quota.window, atLeast: .milliseconds(1))
     values.read("quota.reservedForKillSwitch", into: &quota.reservedForKillSwitch, in: 0...1_000_000)
     values.read("quota.trustHeaders", into: &quota.trustHeaders)
+    values.read("quota.lists", into: &quota.lists, in: 0...1_000_000)
+    values.read("quota.lookups", into: &quota.lookups, in: 0...1_000_000)
+    values.read("quota.readWindow", into: &quota.readWindow, atLeast: .milliseconds(1))
+    values.read("confirm.mode", into: &confirm.mode, from: ["off": false, "after": true])
+    values.read("confirm.within", into: &confirm.within, atLeast: .seconds(1))
+    values.read("campaigns.retention", into: &campaigns.retention, atLeast: .seconds(1))
     readBehaviour(&values)
   }
 
@@ -162,6 +174,7 @@ extension WorkerConfiguration {
     let all = [
       ("topics.requests", names.requests), ("topics.results", names.results), ("topics.ledger", names.ledger),
       ("topics.deadLetters", names.deadLetters), ("topics.progress", names.progress),
+      ("topics.campaigns", names.campaigns), ("topics.confirmations", names.confirmations),
     ]
     for (index, (key, name)) in all.enumerated() {
       if let (other, _) = all[..<index].first(where: { $0.1 == name }) {

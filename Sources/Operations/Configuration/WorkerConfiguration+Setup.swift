@@ -24,6 +24,12 @@ extension WorkerConfiguration {
     policy.callTimeout = api.timeout
     policy.progressAfter = progress.after
     policy.breakerMode = breaker.mode
+    policy.listCalls = quota.lists
+    policy.lookupCalls = quota.lookups
+    policy.readWindow = quota.readWindow + quota.readWindow / 1000
+    policy.confirms = confirm.mode
+    policy.confirmWithin = confirm.within
+    policy.campaignRetention = campaigns.retention
     return policy
   }
 
@@ -51,6 +57,25 @@ extension WorkerConfiguration {
       } catch {
         faults.append(.init(key: key, message: "\(error)"))
       }
+    }
+    for (key, template, path) in [
+      ("api.realLookupPath", api.realLookupPath, \CancelClientConfiguration.readPaths.realLookup),
+      ("api.demoLookupPath", api.demoLookupPath, \.readPaths.demoLookup),
+    ] {
+      guard let template else { continue }
+      do {
+        client[keyPath: path] = try CancelPath(template, allowsQuery: true)
+      } catch {
+        faults.append(.init(key: key, message: "\(error)"))
+      }
+    }
+    for (key, text, path) in [
+      ("api.realPortfolioPath", api.realPortfolioPath, \CancelClientConfiguration.readPaths.realPortfolio),
+      ("api.demoPortfolioPath", api.demoPortfolioPath, \.readPaths.demoPortfolio),
+    ] {
+      guard let text else { continue }
+      client[keyPath: path] = text
+      if let fault = ReadPaths.fault(ofPortfolio: text) { faults.append(.init(key: key, message: fault)) }
     }
     do {
       _ = try client.validated()

@@ -24,10 +24,28 @@ public struct WorkerConfiguration: Sendable {
   public var accounts = AccountsSection()
   /// The calls that the API allows.
   public var quota = QuotaSection()
+  /// What happens after an acceptance.
+  public struct ConfirmSection: Sendable {
+    /// Whether each accepted cancel is confirmed by a lookup: `after`, or `off` by default.
+    public var mode = false
+    /// How long an order is looked up; 60 seconds by default.
+    public var within = Duration.seconds(60)
+  }
+
+  /// Campaigns.
+  public struct CampaignsSection: Sendable {
+    /// How long a campaign is kept after its last result; 24 hours by default.
+    public var retention = Duration.seconds(86_400)
+  }
+
   /// What holds for requests that say nothing else.
   public var request = RequestSection()
   /// Progress events.
   public var progress = ProgressSection()
+  /// What happens after an acceptance.
+  public var confirm = ConfirmSection()
+  /// Campaigns.
+  public var campaigns = CampaignsSection()
   /// What happens while the API refuses a key.
   public var breaker = BreakerSection()
   /// The admin server.
@@ -113,6 +131,14 @@ public struct WorkerConfiguration: Sendable {
     public var realPath: String?
     /// The cancel path of demo accounts.
     public var demoPath: String?
+    /// The path that lists a real account's orders; the contract's by default.
+    public var realPortfolioPath: String?
+    /// The path that lists a demo account's orders.
+    public var demoPortfolioPath: String?
+    /// The path that looks up a real account's order, with `{orderId}`.
+    public var realLookupPath: String?
+    /// The path that looks up a demo account's order.
+    public var demoLookupPath: String?
     /// Whether a plain `http://` base URL may name another machine; `false` by default.
     public var allowPlaintext = false
     /// A PEM file of the only authorities to trust; the system's by default.
@@ -143,6 +169,12 @@ public struct WorkerConfiguration: Sendable {
     public var reservedForKillSwitch = 5
     /// Whether the API's headers may raise the number of calls; false by default, so that they only lower it.
     public var trustHeaders = false
+    /// Lists of an account's orders in a `readWindow` per user key; 60 by default, 0 for no local quota.
+    public var lists = 60
+    /// Lookups of orders in a `readWindow` per user key; 60 by default, 0 for no local quota.
+    public var lookups = 60
+    /// The rolling window of lists, and of lookups; 60 seconds by default.
+    public var readWindow = Duration.seconds(60)
   }
 
   /// What holds for requests that say nothing else.

@@ -49,6 +49,27 @@ public struct StateLog: WorkerObserver {
       logger.warning(
         "the API answers 429 within the worker's own quota: others use the user key, or its limit is lower",
         metadata: key.adding(["wait_seconds": seconds(wait)]))
+    case .sweepBegan(let cancelID, let accounts, let due):
+      var metadata: Logger.Metadata = [
+        LogKey.cancelID: .string(BoundedText.of(cancelID)), LogKey.accounts: .string(Self.list(accounts)),
+      ]
+      guard let due else {
+        return logger.warning("a sweep began: every pending order is cancelled", metadata: metadata)
+      }
+      metadata["late_seconds"] = seconds(since: due)
+      logger.error(
+        "a dead-man's switch fired, for no renewal came: every pending order is cancelled", metadata: metadata)
+    case .sweepEnded(let cancelID, let outcome, let counts):
+      let metadata: Logger.Metadata = [
+        LogKey.cancelID: .string(BoundedText.of(cancelID)), LogKey.outcome: .string(outcome.name),
+        "listed": .stringConvertible(counts.listed), "accepted": .stringConvertible(counts.accepted),
+        "remaining": .stringConvertible(counts.remaining),
+      ]
+      if outcome == .accepted || outcome == .acknowledged {
+        logger.info("a sweep ended", metadata: metadata)
+      } else {
+        logger.error("a sweep ended and may have left orders", metadata: metadata)
+      }
     case .throttlingOver:
       logger.info("the API takes calls of a throttled user key again", metadata: key)
     }
@@ -81,9 +102,12 @@ public struct StateLog: WorkerObserver {
 
   private static func metadata(of key: WorkerChange.Key?) -> Logger.Metadata {
     guard let key else { return [:] }
-    let names = key.accounts.prefix(5).map { BoundedText.of($0.description) }.joined(separator: ", ")
-    let more = key.accounts.count > 5 ? " and \(key.accounts.count - 5) more" : ""
-    return [LogKey.userKey: .string(key.digest), LogKey.accounts: .string(names + more)]
+    return [LogKey.userKey: .string(key.digest), LogKey.accounts: .string(list(key.accounts))]
+  }
+
+  private static func list(_ accounts: [AccountName]) -> String {
+    let names = accounts.prefix(5).map { BoundedText.of($0.description) }.joined(separator: ", ")
+    return accounts.count > 5 ? "\(names) and \(accounts.count - 5) more" : names
   }
 
   private func reason(_ status: Int?, _ detail: String?) -> Logger.Metadata {

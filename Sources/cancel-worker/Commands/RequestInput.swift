@@ -79,7 +79,8 @@ struct RequestInput {
       value: json, key: nil, headers: [], source: SourceCoordinates(topic: "", partition: 0, offset: 0),
       producedAt: defaults.now, receivedAt: defaults.now)
     switch decoded {
-    case .success(let received):
+    case .success(.sweep): throw LineFault(message: "asks for a sweep: send it by itself, with --all")
+    case .success(.cancel(let received)):
       var request = received.request
       if request.cancelID == received.source.description { request.cancelID = UUID().uuidString.lowercased() }
       return completed(request)

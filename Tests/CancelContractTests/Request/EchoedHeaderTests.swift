@@ -3,7 +3,7 @@ import Testing
 
 struct EchoedHeaderTests {
   private func echoed(_ headers: [RecordHeader]) throws -> [RecordHeader] {
-    try RequestFixture(headers: headers).decode(Array(#"{"orderId":1}"#.utf8)).get().echoedHeaders
+    try RequestFixture(headers: headers).received(Array(#"{"orderId":1}"#.utf8)).echoedHeaders
   }
 
   @Test func `repeats the named headers as they came, in their order`() throws {

@@ -5,7 +5,7 @@ struct RequestDecoderTests {
   let plain = RequestFixture()
 
   @Test func `the smallest request takes its id from its coordinates`() throws {
-    let received = try plain.decode(Array(#"{"orderId":13902598}"#.utf8)).get()
+    let received = try plain.received(Array(#"{"orderId":13902598}"#.utf8))
     #expect(received.request == CancelRequest(cancelID: "order-cancel.requests/3/42", orderID: try order(13_902_598)))
     #expect(received.source == RequestFixture.source)
     #expect(received.producedAt == RequestFixture.producedAt)

@@ -10,7 +10,7 @@ struct RequestFixture {
   var decoder = RequestDecoder(echoedHeaderNames: ["X-Desk"], maximumBytes: 128 * 1024)
   var headers: [RecordHeader] = []
 
-  func decode(_ value: [UInt8]?) -> Result<ReceivedRequest, UnreadableRequest> {
+  func decode(_ value: [UInt8]?) -> Result<IncomingRequest, UnreadableRequest> {
     decoder.decode(
       value: value,
       key: Array("k".utf8),
@@ -21,8 +21,17 @@ struct RequestFixture {
     )
   }
 
-  func request(_ text: String) throws -> CancelRequest {
-    try decode(Array(text.utf8)).get().request
+  /// One order's request.
+  func received(_ value: [UInt8]?) throws -> ReceivedRequest {
+    guard case .cancel(let received) = try decode(value).get() else { throw ReadAsTheOtherKind() }
+    return received
+  }
+
+  func request(_ text: String) throws -> CancelRequest { try received(Array(text.utf8)).request }
+
+  func sweep(_ text: String) throws -> SweepRequest {
+    guard case .sweep(let received) = try decode(Array(text.utf8)).get() else { throw ReadAsTheOtherKind() }
+    return received.request
   }
 
   func refusal(_ value: [UInt8]?) throws -> UnreadableRequest {
@@ -49,3 +58,6 @@ extension RequestFixture {
 
   static let structured = with(("content-type", "application/cloudevents+json; charset=utf-8"))
 }
+
+/// A sweep was read as one order's request, or the other way round.
+struct ReadAsTheOtherKind: Error {}
