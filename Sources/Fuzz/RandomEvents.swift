@@ -52,7 +52,9 @@ enum RandomRequests {
       campaignID: random.maybe { RandomValues.text(&$0, limit: 256, controls: false) },
       decidedAt: random.maybe(RandomValues.timestamp),
       context: random.maybe { RandomValues.object(&$0) },
-      venue: random.maybe { RandomValues.text(&$0, limit: 1024) }
+      venue: random.maybe { RandomValues.text(&$0, limit: 1024) },
+      campaignSize: random.maybe { $0.below(1_000_000) + 1 },
+      wantsConfirmation: random.oneIn(4)
     )
   }
 
@@ -108,6 +110,10 @@ enum RandomRequests {
       members.append(("origin", JSONSpelling.object(present, &random)))
     }
     if let context = details.context { members.append(("context", context.utf8)) }
+    if let size = details.campaignSize { members.append(("campaignSize", Array("\(size)".utf8))) }
+    if details.wantsConfirmation || random.oneIn(4) {
+      members.append(("confirm", Array("\(details.wantsConfirmation)".utf8)))
+    }
     for _ in 0..<random.below(3) {
       members.append(("x" + RandomValues.text(&random, limit: 8), RandomValues.value(&random)))
     }

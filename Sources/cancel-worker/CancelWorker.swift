@@ -47,7 +47,8 @@ struct CancelWorker: AsyncParsableCommand {
       """,
     version: WorkerVersion.current,
     subcommands: [
-      RunCommand.self, DemoCommand.self, RequestCommand.self, WatchCommand.self, SimulateCommand.self,
+      RunCommand.self, DemoCommand.self, RequestCommand.self, CampaignCommand.self, WatchCommand.self,
+      SimulateCommand.self,
       TopicsCommand.self, CheckCommand.self,
     ]
   )

@@ -35,6 +35,7 @@ struct AsyncAPITests {
     let names = [
       "requests": defaults.names.requests, "results": defaults.names.results, "ledger": defaults.names.ledger,
       "deadLetters": defaults.names.deadLetters, "progress": defaults.names.progress,
+      "campaigns": defaults.names.campaigns, "confirmations": defaults.names.confirmations,
     ]
     #expect(Set(try node("channels").mapping?.keys.compactMap(\.string) ?? []) == Set(names.keys))
     for (channel, name) in names {
@@ -42,7 +43,8 @@ struct AsyncAPITests {
       #expect(try node("channels/\(channel)/bindings/kafka/topic").string == name)
       #expect(try node("channels/\(channel)/bindings/kafka/partitions").int == defaults.partitions)
       let policy = try node("channels/\(channel)/bindings/kafka/topicConfiguration/cleanup.policy")
-      #expect(policy.sequence?.compactMap(\.string) == [channel == "ledger" ? "compact" : "delete"])
+      #expect(
+        policy.sequence?.compactMap(\.string) == [["ledger", "campaigns"].contains(channel) ? "compact" : "delete"])
     }
     let group = try node("operations/receiveRequests/bindings/kafka/groupId/enum")
     #expect(group.sequence?.compactMap(\.string) == [WorkerConfiguration.ConsumerSection().groupID])
@@ -55,7 +57,9 @@ struct AsyncAPITests {
 
   @Test func `events have their types, ids and headers`() throws {
     let messages = "components/messages"
-    for (message, type) in [("cancelResult", EventType.result), ("cancelProgress", .progress)] {
+    for (message, type) in [
+      ("cancelResult", EventType.result), ("cancelProgress", .progress), ("confirmation", .confirmation),
+    ] {
       let headers = try node("\(messages)/\(message)/headers/allOf").sequence.map { Array($0) } ?? []
       let properties = headers.compactMap { $0.mapping?["properties"] }
       let own = try #require(properties.first)
@@ -76,6 +80,10 @@ struct AsyncAPITests {
     #expect(try schema("result", "properties/outcome/enum") == CancelOutcome.allCases.map(\.name))
     #expect(try schema("progress", "properties/reason/enum") == ProgressEvent.Reason.allCases.map(\.rawValue))
     #expect(try schema("request", "properties/priority/enum") == Priority.allCases.map(\.name))
+    #expect(
+      try schema("confirmation", "properties/verdict/enum") == ConfirmationEvent.Verdict.allCases.map(\.rawValue))
+    #expect(try schema("campaign", "$defs/outcomes/propertyNames/enum") == CancelOutcome.allCases.map(\.name))
+    #expect(try schema("result", "properties/scope/enum") == SweepReport.Scope.allCases.map(\.rawValue))
   }
 
   /// The strings of a list in a schema.

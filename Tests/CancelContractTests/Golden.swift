@@ -66,7 +66,9 @@ extension Golden {
     campaignID: "kill-2026-07-30",
     decidedAt: time(0),
     context: context,
-    venue: "XETR"
+    venue: "XETR",
+    campaignSize: 40,
+    wantsConfirmation: true
   )
 }
 

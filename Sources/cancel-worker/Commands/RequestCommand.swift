@@ -19,14 +19,22 @@ struct RequestCommand: AsyncParsableCommand {
       priority, reason, campaignId, cancelId and deadline (a duration); or JSON lines as on the requests topic. Nothing \
       is published of a file with a fault. The options stand for what a line leaves out.
 
+      --all cancels every pending order of the account: its orders are listed, cancelled, and listed again until none is \
+      left. --everything does so for every configured account, or for those of one --environment. With --after it is a \
+      dead-man's switch: the sweep begins by itself when that time has passed, unless the same --id is sent again before; \
+      `--after off` disarms it. --dry-run lists and counts and cancels nothing.
+
       EXAMPLES
         cancel-worker request 13902598 --wait
+        cancel-worker request --account desk-a --all --wait
+        cancel-worker request --account desk-a --all --dry-run --wait
+        cancel-worker request --account desk-a --all --after 60s --id desk-a-heartbeat
         cancel-worker request 13902598 --account desk-a --reason "fat finger"
         cancel-worker request --file orders.csv --kill-switch --deadline 30s --wait
         cancel-worker request 13902598 --wait --json | jq .outcome
 
       EXIT STATUS
-        0    published; with --wait: every cancel was accepted
+        0    published; with --wait: every cancel was accepted, and a sweep left no order
         1    --wait: a result is rejected, expired, failed or invalid
         64   the command line can't be understood
         65   --file: a line can't be read
@@ -62,6 +70,35 @@ struct RequestCommand: AsyncParsableCommand {
   @Option(help: "The campaign that these requests are part of.")
   var campaign: String?
 
+  @Option(help: ArgumentHelp("How many requests the campaign has in all.", valueName: "number"))
+  var campaignSize: Int?
+
+  @Option(help: "Who asks, for the record.")
+  var actor: String?
+
+  @Flag(help: "Have the worker look each order up after its acceptance, and tell what became of it.")
+  var confirm = false
+
+  @Flag(help: "Cancel every pending order of the account.")
+  var all = false
+
+  @Flag(help: "Cancel every pending order of every configured account.")
+  var everything = false
+
+  @Option(help: ArgumentHelp("Only accounts of this environment: demo or real (--everything).", valueName: "name"))
+  var environment: String?
+
+  @Option(
+    help: ArgumentHelp(
+      "Arm a dead-man's switch for that time from now, such as 60s; off disarms it.", valueName: "duration"))
+  var after: String?
+
+  @Option(help: ArgumentHelp("The id of the sweep, by which a switch is moved or disarmed.", valueName: "id"))
+  var id: String?
+
+  @Flag(help: "List and count only (--all, --everything).")
+  var dryRun = false
+
   @Flag(help: "Wait for the results and print each as it comes.")
   var wait = false
 
@@ -72,10 +109,16 @@ struct RequestCommand: AsyncParsableCommand {
   var timeout = "60s"
 
   func run() async throws {
-    let requests = try makeRequests()
     guard let patience = Duration(configured: timeout) else {
       throw CommandFailure(.usage, "request: --timeout: '\(timeout)' is not a duration such as 30s")
     }
+    if all || everything { return try await sweep(patience) }
+    for (name, isSet) in [
+      ("--environment", environment != nil), ("--after", after != nil), ("--id", id != nil), ("--dry-run", dryRun),
+    ] where isSet {
+      throw CommandFailure(.usage, "request: \(name) goes with --all or --everything")
+    }
+    let requests = try makeRequests()
     let configuration = try options.load()
     let campaign = RequestCampaign(
       requests: requests, configuration: configuration, options: options,
@@ -85,6 +128,68 @@ struct RequestCommand: AsyncParsableCommand {
     } catch let error as Interrupted {
       throw CommandFailure(status: error.status, campaign.farewell)
     }
+  }
+
+  private func sweep(_ patience: Duration) async throws {
+    let sweep = try makeSweep()
+    let run = SweepRun(
+      sweep, configuration: try options.load(), options: options, output: .init(waits: wait, json: json),
+      patience: patience)
+    do {
+      try await interruptible { try await run.run() }
+    } catch let error as Interrupted {
+      throw CommandFailure(status: error.status, run.farewell)
+    }
+  }
+
+  private func makeSweep() throws -> SweepRequest {
+    guard orderIDs.isEmpty, file == nil else {
+      throw CommandFailure(.usage, "request: give order numbers, or --all, not both")
+    }
+    guard !(all && everything) else { throw CommandFailure(.usage, "request: give --all or --everything, not both") }
+    let scope: SweepRequest.Scope
+    if everything {
+      guard account == nil else {
+        throw CommandFailure(.usage, "request: --everything is for every account; use --all with --account")
+      }
+      let world = try environment.map { text in
+        guard let world = APIEnvironment(name: text) else {
+          throw CommandFailure(.usage, "request: --environment: '\(text)' is not demo or real")
+        }
+        return world
+      }
+      scope = .all(accounts: [], environment: world)
+    } else {
+      guard environment == nil else { throw CommandFailure(.usage, "request: --environment goes with --everything") }
+      scope = .account(account.map { AccountName($0) })
+    }
+    let now = Timestamp(microseconds: Int64(Date().timeIntervalSince1970 * 1_000_000))
+    var request = SweepRequest(cancelID: id ?? UUID().uuidString.lowercased(), scope: scope, isDryRun: dryRun)
+    request.details = details(decidedAt: now)
+    if let deadline {
+      guard let duration = Duration(configured: deadline) else {
+        throw CommandFailure(.usage, "request: --deadline: '\(deadline)' is not a duration such as 30s")
+      }
+      request.deadline = now + duration
+    }
+    if let after {
+      guard !dryRun else { throw CommandFailure(.usage, "request: --dry-run and --after don't go together") }
+      if after == "off" {
+        request.start = .off
+      } else if let delay = Duration(configured: after), delay >= .seconds(1), delay <= .seconds(7 * 86_400) {
+        request.start = .after(delay)
+      } else {
+        throw CommandFailure(.usage, "request: --after: '\(after)' is not a time from 1s to 168h, nor off")
+      }
+      if id == nil { StandardError.write("the switch's id is \(request.cancelID): move or disarm it with --id\n") }
+    }
+    return request
+  }
+
+  private func details(decidedAt now: Timestamp) -> RequestDetails {
+    RequestDetails(
+      reason: reason, origin: actor.map { RequestDetails.Origin(actor: $0) }, campaignID: campaign, decidedAt: now,
+      campaignSize: campaignSize, wantsConfirmation: confirm)
   }
 
   private func makeRequests() throws -> [CancelRequest] {
@@ -116,8 +221,7 @@ struct RequestCommand: AsyncParsableCommand {
       }
       return CancelRequest(
         cancelID: UUID().uuidString.lowercased(), orderID: orderID, account: defaults.account,
-        priority: defaults.priority, deadline: defaults.deadline,
-        details: RequestDetails(reason: reason, campaignID: campaign, decidedAt: now))
+        priority: defaults.priority, deadline: defaults.deadline, details: details(decidedAt: now))
     }
   }
 

@@ -15,6 +15,7 @@ struct DemoCommand: AsyncParsableCommand {
         cancel-worker demo
         cancel-worker demo --requests 5000 --duplicates 0.5 --faults --seed 7
         cancel-worker demo --scenario kill-switch --admin-port 9464
+        cancel-worker demo --scenario sweep
 
       With an admin port its live page is at http://127.0.0.1:9464/ meanwhile.
       """
@@ -26,9 +27,11 @@ struct DemoCommand: AsyncParsableCommand {
     case mixed
     /// A routine backlog over 40 accounts, then a kill-switch under a tight quota.
     case killSwitch = "kill-switch"
+    /// Five accounts with pending orders, swept by one request while more orders appear.
+    case sweep
   }
 
-  @Option(help: "What is shown: mixed or kill-switch.")
+  @Option(help: "What is shown: mixed, kill-switch or sweep.")
   var scenario = Scenario.mixed
 
   @Option(help: "How many requests are sent (mixed).")
@@ -65,6 +68,8 @@ struct DemoCommand: AsyncParsableCommand {
           ).run()
         case .killSwitch:
           try await KillSwitchDemo(seed: seed, adminPort: adminPort).run()
+        case .sweep:
+          try await SweepDemo(seed: seed, adminPort: adminPort).run()
         }
       }
     } catch let error as Interrupted {

@@ -81,11 +81,20 @@ final class DemoStage: Sendable {
   ///
   /// - Throws: what ends the worker or the load meanwhile; `CancellationError`.
   func play(_ total: Int, _ tally: ResultTally, load: @escaping @Sendable () async throws -> Void) async throws {
+    try await play(until: { tally.take($0) >= total }, load: load)
+  }
+
+  /// Sends a load and takes the results until `isDone` says that all are here.
+  ///
+  /// - Throws: what ends the worker or the load meanwhile; `CancellationError`.
+  func play(
+    until isDone: @escaping @Sendable ([KafkaMessage]) -> Bool, load: @escaping @Sendable () async throws -> Void
+  ) async throws {
     let tail = try await KafkaTail.open(
       configuration: kafka, topic: topics.results, from: .beginning, logger: CommandLog.quiet)
     try await withThrowingTaskGroup(of: Bool.self) { group in
       group.addTask {
-        try await tail.run { tally.take($0) >= total ? .stop : .continue }
+        try await tail.run { isDone($0) ? .stop : .continue }
         return true
       }
       group.addTask {

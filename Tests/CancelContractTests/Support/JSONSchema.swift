@@ -33,7 +33,8 @@ struct JSONSchema {
   func faults(of value: JSONValue) -> [String] { faults(of: value, by: root, in: root, at: "") }
 
   private func faults(of value: JSONValue, by schema: JSONValue, in document: JSONValue, at path: String) -> [String] {
-    (schema.members ?? []).flatMap { rule in
+    if schema.boolean == false { return ["\(path): nothing may stand here"] }
+    return (schema.members ?? []).flatMap { rule in
       faults(of: value, by: rule.name, rule.value, of: schema, in: document, at: path)
     }
   }
@@ -49,6 +50,18 @@ struct JSONSchema {
     case "type": return (rule.elements ?? [rule]).contains { value.is($0.string) } ? [] : fault
     case "enum": return rule.elements?.contains(value) == true ? [] : fault
     case "const": return rule == value ? [] : fault
+    case "oneOf": return rule.elements?.count(where: isValid) == 1 ? [] : fault
+    case "not": return isValid(rule) ? fault : []
+    case "minItems", "maxItems":
+      guard let elements = value.elements, let limit = rule.integer else { return [] }
+      return (keyword == "minItems" ? elements.count >= limit : elements.count <= limit) ? [] : fault
+    case "propertyNames", "additionalProperties":
+      return (value.members ?? []).flatMap { member in
+        let isKnown = keyword == "additionalProperties" && schema["properties"]?[member.name] != nil
+        let name = (try? JSONValue(Array("\"\(member.name)\"".utf8))) ?? .null
+        return isKnown
+          ? [] : faults(of: keyword == "propertyNames" ? name : member.value, by: rule, in: document, at: path)
+      }
     case "anyOf": return rule.elements?.contains(where: isValid) == true ? [] : fault
     case "$ref":
       let (target, document) = resolve(rule.string ?? "", in: document)

@@ -92,6 +92,18 @@ struct Stage {
       })
   }
 
+  /// Publishes a request to sweep.
+  func send(sweep request: SweepRequest) async throws {
+    let record = RequestEncoder(.plain).encode(request, at: Timestamp(microseconds: 0))
+    try await send([(record.key ?? [], record.value ?? [])])
+  }
+
+  /// The user key of an account.
+  func userKey(_ account: Int) -> String { "user-key-\(account)" }
+
+  /// The name of an account.
+  func accountName(_ account: Int) -> AccountName { AccountName("a\(account)") }
+
   /// Publishes messages: their keys and values.
   func send(_ messages: [(key: [UInt8], value: [UInt8])]) async throws {
     let producer = try KafkaProducer(

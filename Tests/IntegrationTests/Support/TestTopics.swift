@@ -20,6 +20,8 @@ struct TestTopics {
     names.ledger = "\(prefix).ledger"
     names.deadLetters = "\(prefix).dead-letters"
     names.progress = "\(prefix).progress"
+    names.campaigns = "\(prefix).campaigns"
+    names.confirmations = "\(prefix).confirmations"
     let admin = try KafkaAdmin(configuration: TestBroker.configuration, logger: TestBroker.logger)
     let brokers = try await admin.describeCluster(timeout: .seconds(10)).brokers.count
     let outcomes = try await admin.createTopics(
@@ -41,6 +43,8 @@ struct TestTopics {
       "TOPICS_LEDGER": names.ledger,
       "TOPICS_DEAD_LETTERS": names.deadLetters,
       "TOPICS_PROGRESS": names.progress,
+      "TOPICS_CAMPAIGNS": names.campaigns,
+      "TOPICS_CONFIRMATIONS": names.confirmations,
     ]
   }
 
@@ -58,6 +62,39 @@ struct TestTopics {
       }
     }
     return found.withLock { $0 }
+  }
+
+  /// The last committed record of each campaign; each is in one partition alone.
+  func campaigns() async throws -> [String: CampaignRecord] {
+    let found = Mutex<[String: CampaignRecord]>([:])
+    try await read(names.campaigns) { message in
+      guard message.value != nil else { return }
+      let record = try CampaignDecoder().decode(
+        value: message.value, headers: message.headers.map { RecordHeader(name: $0.name, value: $0.value) })
+      found.withLock { $0[record.campaignID] = record }
+    }
+    return found.withLock { $0 }
+  }
+
+  /// All committed confirmations.
+  func confirmations() async throws -> [ConfirmationEvent] {
+    let found = Mutex<[ConfirmationEvent]>([])
+    try await read(names.confirmations) { message in
+      let event = try ConfirmationDecoder().decode(
+        value: message.value, key: message.key,
+        headers: message.headers.map { RecordHeader(name: $0.name, value: $0.value) })
+      found.withLock { $0.append(event) }
+    }
+    return found.withLock { $0 }
+  }
+
+  private func read(_ topic: String, _ take: @escaping @Sendable (KafkaMessage) throws -> Void) async throws {
+    _ = try await KafkaPartitionReader.readToEnd(
+      configuration: TestBroker.configuration, topic: topic,
+      from: Dictionary(uniqueKeysWithValues: (0..<Int32(partitions)).map { ($0, 0) }), logger: TestBroker.logger
+    ) { messages in
+      for message in messages { try take(message) }
+    }
   }
 
   /// How many committed records a topic holds.
