@@ -39,6 +39,8 @@ extension CancelEngine {
         listOf[account] = .inFlight
         for ref in sweepsByAccount[account] ?? [] where wantsList(ref, of: account, at: now) {
           sweeps[ref]?.parts[account]?.stage = .listing(id)
+          let open = sweeps[ref]?.parts[account]?.open
+          sweeps[ref]?.parts[account]?.isConclusive = open == 0
         }
         return ListCall(id: id, account: accounts.name(of: account), requestID: requestID())
       }
@@ -122,8 +124,9 @@ extension CancelEngine {
     if isDryRun {
       end(account, of: ref, .counted)
     } else if part.open > 0 {
-      return
-    } else if list.orders.isEmpty && !list.isTruncated {
+      sweeps[ref]?.parts[account]?.nextLook = now + Sweep.interval
+      sweepTimers.insert(SweepTimer(at: now + Sweep.interval, sweep: ref, account: account))
+    } else if list.orders.isEmpty && !list.isTruncated && part.isConclusive {
       end(account, of: ref, .empty)
     } else {
       answeredAll(of: account, for: ref, at: now)

@@ -166,7 +166,11 @@ extension CancelEngine {
       sweepTimers.popFirst()
       guard let sweep = sweeps[timer.sweep] else { continue }
       if let account = timer.account {
-        if sweep.parts[account]?.stage == .listDue(timer.at) { enqueueList(of: account, at: now) }
+        switch sweep.parts[account]?.stage {
+        case .listDue(timer.at)?: enqueueList(of: account, at: now)
+        case .working? where sweep.parts[account]?.nextLook == timer.at && now < sweep.record.deadline: wantList(of: account, for: timer.sweep, at: now, now)
+        default: break
+        }
       } else {
         endedSweeps.append(timer.sweep)
       }

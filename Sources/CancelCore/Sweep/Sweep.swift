@@ -21,7 +21,8 @@ struct Sweep: Sendable {
       case listDue(Timestamp)
       /// This list. Followed by `working`, `listDue` (where it failed) or `ended`.
       case listing(ListID)
-      /// The answers for its orders. Followed by `listDue` or `ended`.
+      /// The answers for its orders. Followed by `listDue` (also while some are open, to find orders that appeared) or
+      /// `ended`.
       case working
       /// Nothing more.
       case ended(Ending)
@@ -40,6 +41,10 @@ struct Sweep: Sendable {
     var stage: Stage
     /// Its orders without an answer.
     var open = 0
+    /// When it is listed again although orders are open.
+    var nextLook = Timestamp.distantPast
+    /// Whether none of its orders was open when the present list was asked for: only such a list tells that it is done.
+    var isConclusive = true
     /// The orders of the last whole list.
     var lastListed: [OrderID] = []
     var notCancellable = NotCancellable()
@@ -70,6 +75,8 @@ struct Sweep: Sendable {
 
   /// The API's list lags behind a cancel by some seconds: an order that is still listed after so long is called for again.
   static let repeatsAfter = Duration.seconds(10)
+  /// While orders wait for their calls, the account is listed this often, so that those that appear wait with them.
+  static let interval = Duration.seconds(5)
   /// The pause before the first list that follows cancels.
   static let firstPause = Duration.milliseconds(250)
   /// Lists that bring nothing new get ever rarer, up to this.
