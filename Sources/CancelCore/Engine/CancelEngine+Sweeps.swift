@@ -168,7 +168,8 @@ extension CancelEngine {
       if let account = timer.account {
         switch sweep.parts[account]?.stage {
         case .listDue(timer.at)?: enqueueList(of: account, at: now)
-        case .working? where sweep.parts[account]?.nextLook == timer.at && now < sweep.record.deadline: wantList(of: account, for: timer.sweep, at: now, now)
+        case .working? where sweep.parts[account]?.nextLook == timer.at && now < sweep.record.deadline:
+          wantList(of: account, for: timer.sweep, at: now, now)
         default: break
         }
       } else {

@@ -1,4 +1,5 @@
 import CancelContract
+import CancelCore
 import CancelService
 import FoundationEssentials
 
@@ -43,6 +44,48 @@ struct StatusDocument: Encodable {
     var inFlight: Int
   }
 
+  /// A sweep that is under way.
+  struct Sweep: Encodable {
+    var cancelId: String
+    var campaignId: String
+    var accounts: [String]
+    var forSeconds: Double
+    var deadlineInSeconds: Double
+    var firedBySwitch: Bool
+    var listed: Int
+    var accepted: Int
+    var waiting: Int
+    var unlistedAccounts: Int
+    var endsInSeconds: Double?
+
+    init(_ sweep: SweepGauges, at now: Timestamp) {
+      cancelId = sweep.cancelID
+      campaignId = sweep.campaignID
+      accounts = sweep.accounts.prefix(100).map(\.description)
+      forSeconds = max(now - sweep.since, .zero).secondsRounded
+      deadlineInSeconds = max(sweep.deadline - now, .zero).secondsRounded
+      firedBySwitch = sweep.firedDue != nil
+      listed = sweep.counts.listed
+      accepted = sweep.counts.accepted
+      waiting = sweep.waiting
+      unlistedAccounts = sweep.unlisted
+      endsInSeconds = sweep.estimatedEnd.map { max($0 - now, .zero).secondsRounded }
+    }
+  }
+
+  /// A dead-man's switch that is armed.
+  struct ArmedSwitch: Encodable {
+    var cancelId: String
+    var accounts: [String]
+    var firesInSeconds: Double
+
+    init(_ armed: SwitchGauges, at now: Timestamp) {
+      cancelId = armed.cancelID
+      accounts = armed.accounts.prefix(100).map(\.description)
+      firesInSeconds = max(armed.due - now, .zero).secondsRounded
+    }
+  }
+
   /// What the worker works with.
   struct Connections: Encodable {
     var api: String
@@ -79,6 +122,12 @@ struct StatusDocument: Encodable {
   var partitions: [Int32]
   var lag: [String: Int64]
   var totals: Totals
+  /// Sweeps under way, at most 100.
+  var sweeps: [Sweep]
+  /// Armed dead-man's switches, the next to fire first; at most 100.
+  var switches: [ArmedSwitch]
+  var runningCampaigns: Int
+  var unconfirmedOrders: Int
   var keyCount: Int
   var refusedKeys: Int
   var exhaustedKeys: Int
@@ -128,6 +177,10 @@ struct StatusDocument: Encodable {
     }
     openOrders = isKnown ? snapshot.openOrders : nil
     rememberedOrders = snapshot.rememberedOrders
+    sweeps = snapshot.rounds.sweeps.prefix(100).map { Sweep($0, at: now) }
+    switches = snapshot.rounds.switches.prefix(100).map { ArmedSwitch($0, at: now) }
+    runningCampaigns = snapshot.rounds.runningCampaigns
+    unconfirmedOrders = snapshot.rounds.unconfirmed
     partitions = snapshot.assignedPartitions.sorted()
     lag = Dictionary(uniqueKeysWithValues: snapshot.lag.map { (String($0.key), $0.value) })
     self.totals = Totals(totals)

@@ -54,6 +54,22 @@ public final class SnapshotGauges: Sendable {
     }
   }
 
+  private func rounds(of snapshot: WorkerSnapshot) -> [Value] {
+    let rounds = snapshot.rounds
+    var values = [
+      Value("sweeps_running", Double(rounds.sweeps.count)),
+      Value("sweep_waiting_orders", Double(rounds.sweeps.reduce(0) { $0 + $1.waiting })),
+      Value("sweep_unlisted_accounts", Double(rounds.sweeps.reduce(0) { $0 + $1.unlisted })),
+      Value("switches_armed", Double(rounds.switches.count)),
+      Value("unconfirmed_orders", Double(rounds.unconfirmed)),
+      Value("campaigns_running", Double(rounds.runningCampaigns)),
+    ]
+    if let next = rounds.switches.first {
+      values.append(Value("switch_seconds", (next.due - snapshot.takenAt).seconds))
+    }
+    return values
+  }
+
   private func values(of snapshot: WorkerSnapshot) -> [Value] {
     let keys = snapshot.keys
     var values = [
@@ -67,6 +83,7 @@ public final class SnapshotGauges: Sendable {
       Value("kill_switch_last_call_seconds", snapshot.killSwitchesSentIn?.seconds ?? 0),
       Value("build_info", 1, [("version", snapshot.version)]),
     ]
+    values += rounds(of: snapshot)
     // What can't be known has no series: a 0 would say that nothing waits.
     if snapshot.backlog != .unknown {
       values.append(Value("ledger_open_orders", Double(snapshot.openOrders)))

@@ -32,6 +32,11 @@ public enum WorkerMetricCatalogue {
     .init(
       "cancel_worker_transaction_records", "Records in committed transactions.", kind: .histogram, unit: "records",
       buckets: MetricDescription.countBuckets),
+    .init("cancel_worker_sweeps_total", "Sweeps that ended, by outcome.", kind: .counter),
+    .init(
+      "cancel_worker_confirmations_total",
+      "Orders that were looked up after an accepted cancel, by what became of them.",
+      kind: .counter),
     .init("cancel_worker_dead_letters_total", "Messages that went to the dead-letter topic.", kind: .counter),
     .init("cancel_worker_rebalances_total", "Partitions assigned, revoked or lost, as events.", kind: .counter),
     .init(
@@ -91,6 +96,16 @@ public enum WorkerMetricCatalogue {
     .init(
       "cancel_worker_consumer_lag_records", "Records of an assigned partition that are not taken yet.", kind: .gauge,
       unit: "records"),
+    .init("cancel_worker_sweeps_running", "Sweeps that have not ended.", kind: .gauge),
+    .init("cancel_worker_sweep_waiting_orders", "Orders that sweeps found and that are not answered.", kind: .gauge),
+    .init(
+      "cancel_worker_sweep_unlisted_accounts", "Accounts of running sweeps whose last list failed.", kind: .gauge),
+    .init("cancel_worker_switches_armed", "Dead-man's switches that are armed.", kind: .gauge),
+    .init(
+      "cancel_worker_switch_seconds", "How long until the next dead-man's switch fires; absent where none is armed.",
+      kind: .gauge, unit: "seconds"),
+    .init("cancel_worker_unconfirmed_orders", "Accepted cancels that are still to be confirmed.", kind: .gauge),
+    .init("cancel_worker_campaigns_running", "Campaigns of which something waits.", kind: .gauge),
     .init("cancel_worker_ready", "1 while the worker is ready for requests.", kind: .gauge),
     .init("cancel_worker_build_info", "1; the label names the version.", kind: .gauge),
   ]

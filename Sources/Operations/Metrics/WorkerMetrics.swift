@@ -25,6 +25,8 @@ public struct WorkerMetrics: WorkerObserver {
   private let abortedTransactions: Counter
   private let transactionDuration: Timer
   private let transactionRecords: Recorder
+  private let sweeps: [Counter]
+  private let confirmations: [ConfirmationEvent.Verdict: Counter]
   private let deadLetters: Counter
   private let assignments: Counter
   private let revocations: Counter
@@ -69,6 +71,11 @@ public struct WorkerMetrics: WorkerObserver {
     abortedTransactions = counter("transactions_total", [("result", "aborted")])
     transactionDuration = timer("transaction_duration_seconds")
     transactionRecords = recorder("transaction_records")
+    sweeps = CancelOutcome.allCases.map { counter("sweeps_total", [("outcome", $0.name)]) }
+    confirmations = Dictionary(
+      uniqueKeysWithValues: ConfirmationEvent.Verdict.allCases.map { verdict in
+        (verdict, counter("confirmations_total", [("verdict", verdict.rawValue)]))
+      })
     deadLetters = counter("dead_letters_total")
     assignments = counter("rebalances_total", [("kind", "assigned")])
     revocations = counter("rebalances_total", [("kind", "revoked")])
@@ -82,6 +89,21 @@ public struct WorkerMetrics: WorkerObserver {
     guard receipt != .accountUnknown else { return }
     received.increment()
     if request.request.priority == .killSwitch { killSwitches.insert(request.source) }
+  }
+
+  /// Counts a request to sweep.
+  public func received(_ sweep: ReceivedSweep, _ receipt: CancelEngine.Receipt, at now: Timestamp) {
+    if receipt != .accountUnknown { received.increment() }
+  }
+
+  /// Counts confirmations.
+  public func confirmed(_ events: [ConfirmationEvent], at now: Timestamp) {
+    for event in events { confirmations[event.verdict]?.increment() }
+  }
+
+  /// Counts sweeps that ended.
+  public func changed(_ change: WorkerChange) {
+    if case .engine(.sweepEnded(_, let outcome, _), _) = change { sweeps[Int(outcome.rawValue)].increment() }
   }
 
   /// Counts a call and how long it took.
@@ -99,7 +121,8 @@ public struct WorkerMetrics: WorkerObserver {
     }
     let urgent = killSwitches.take(results)
     for (index, result) in results.enumerated() {
-      count(result, priority: urgent.isEmpty || !urgent[index] ? .routine : .killSwitch, at: now)
+      let isUrgent = !urgent.isEmpty && urgent[index] || result.isPartOfSweep
+      count(result, priority: isUrgent ? .killSwitch : .routine, at: now)
     }
   }
 
@@ -230,4 +253,9 @@ extension CancelAnswer.Kind {
     case .failed: 6
     }
   }
+}
+
+extension CancelResult {
+  /// Whether it is a sweep's own, or that of an order which a sweep found: all of them count as kill-switches.
+  fileprivate var isPartOfSweep: Bool { sweep != nil || echo.details.sweptBy != nil }
 }

@@ -33,6 +33,6 @@ import Testing
       [Sample.result(1), Sample.result(2, outcome: .failed), Sample.result(3, deduplicated: true)], refused: [],
       at: Sample.start)
     #expect(
-      feed.totals == LiveFeed.Totals(received: 1, calls: 1, results: 3, duplicates: 1, byOutcome: [2, 0, 0, 1, 0]))
+      feed.totals == LiveFeed.Totals(received: 1, calls: 1, results: 3, duplicates: 1, byOutcome: [2, 0, 0, 1, 0, 0]))
   }
 }

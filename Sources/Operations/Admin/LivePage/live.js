@@ -210,6 +210,35 @@ function showConnections(status) {
   put("group", status.connections.group);
 }
 
+// Sweeps first, with what is left of each; then the switches, the next to fire first.
+function showSweeps(status) {
+  const items = status.sweeps.map(sweep => {
+    const item = document.createElement("li");
+    const answered = sweep.listed - sweep.waiting;
+    const who = sweep.accounts.length > 3 ? count(sweep.accounts.length) + " accounts" : sweep.accounts.join(", ");
+    small(item, (sweep.firedBySwitch ? "Fired by its switch: " : "Sweep ") + sweep.cancelId + " of " + who, "name");
+    const bar = document.createElement("progress");
+    bar.max = Math.max(sweep.listed, 1);
+    bar.value = answered;
+    bar.setAttribute("aria-label", "Answered orders of the sweep " + sweep.cancelId);
+    item.append(bar);
+    const end = sweep.waiting === 0 ? "waiting for an empty list"
+      : sweep.endsInSeconds == null ? "no end in sight" : "last call at about " + clockAfter(sweep.endsInSeconds);
+    small(item, count(answered) + " of " + count(sweep.listed) + " orders answered, " + count(sweep.accepted) + " accepted; " + end
+      + (sweep.unlistedAccounts > 0 ? "; " + count(sweep.unlistedAccounts) + " accounts can't be listed" : ""), "sub");
+    return item;
+  });
+  for (const armed of status.switches) {
+    const item = document.createElement("li");
+    const who = armed.accounts.length > 3 ? count(armed.accounts.length) + " accounts" : armed.accounts.join(", ");
+    small(item, "Switch " + armed.cancelId + " of " + who, "name");
+    small(item, "sweeps in " + span(armed.firesInSeconds) + " unless it is renewed", "sub");
+    items.push(item);
+  }
+  byId("sweeps-section").hidden = items.length === 0;
+  byId("sweeps").replaceChildren(...items);
+}
+
 function showStatus(status) {
   document.body.classList.remove("stale");
   put("instance", status.instance);
@@ -219,6 +248,7 @@ function showStatus(status) {
   banner(level, words, reasons);
   lastStatus = status;
   showConnections(status);
+  showSweeps(status);
   const isKnown = status.pending != null;
   put("oldest", !isKnown ? "unknown" : status.oldestUnansweredSeconds == null ? "none" : span(status.oldestUnansweredSeconds));
   byId("oldest-tile").className = level !== "good" && status.oldestUnansweredSeconds > 60 ? "warn" : "";
@@ -247,7 +277,7 @@ function showStatus(status) {
   if (!isPaused) showKeys(status);
 }
 
-const outcomeMarks = { accepted: ["✓", "good"], rejected: ["✕", "bad"], expired: ["!", "warn"], failed: ["✕", "bad"], invalid: ["?", "warn"] };
+const outcomeMarks = { accepted: ["✓", "good"], rejected: ["✕", "bad"], expired: ["!", "warn"], failed: ["✕", "bad"], invalid: ["?", "warn"], acknowledged: ["✓", "good"] };
 const zone = Intl.DateTimeFormat("en-GB", { timeZoneName: "short" }).formatToParts(new Date()).find(part => part.type === "timeZoneName");
 const zoneName = Intl.DateTimeFormat().resolvedOptions().timeZone;
 put("zone", zone ? zone.value + (zoneName && zoneName !== zone.value ? " (" + zoneName + ")" : "") : "local time");
@@ -259,7 +289,7 @@ function showResults(news) {
     const row = document.createElement("tr");
     row.className = "fresh";
     cell(row, clock.format(new Date(line.at)));
-    const order = cell(row, line.order || "unreadable");
+    const order = cell(row, line.order || (line.outcome === "invalid" ? "unreadable" : "sweep"));
     if (line.account) small(order, line.account, "sub narrow");
     const outcome = cell(row, null);
     const [sign, level] = outcomeMarks[line.outcome] || ["", ""];
