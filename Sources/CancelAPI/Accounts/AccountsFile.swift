@@ -51,14 +51,14 @@ public struct AccountsFile: Sendable {
       paths: [path] + reader.secrets.paths)
   }
 
-  /// What to say of secrets that can't be looked for in answers; the first few by name.
+  /// What to say of secrets that ordinary text has by chance; the first few by name.
   static func shortSecrets(of accounts: [Account]) -> [String] {
     let short = accounts.flatMap { account in
-      account.credential.secrets.filter(\.secret.isTooShortToFind).map { "account \(account.name), \($0.member)" }
+      account.credential.secrets.filter(\.secret.isFoundByChance).map { "account \(account.name), \($0.member)" }
     }
     var warnings = short.prefix(10).map {
-      "\($0): has fewer than \(EchoSearch.shortestSecret) characters, too few to tell it from ordinary text, so an "
-        + "answer of the API that repeats it would be passed on; check that it is whole"
+      "\($0): has fewer than \(EchoSearch.shortestSecret) characters, too few to tell it from ordinary text, so "
+        + "answers of the API that have these characters anywhere are left out of results; check that it is whole"
     }
     if short.count > 10 { warnings.append("and \(short.count - 10) more, as short") }
     return warnings

@@ -107,10 +107,10 @@ public struct Secret: Sendable, Equatable {
     !storage.value.isEmpty && storage.value.utf8.allSatisfy { (0x21...0x7E).contains($0) }
   }
 
-  /// Whether the secret is too short to be told from ordinary text in an answer that repeats it.
-  var isTooShortToFind: Bool { storage.value.utf8.count < EchoSearch.shortestSecret }
+  /// Whether the secret is so short that ordinary text has it by chance.
+  var isFoundByChance: Bool { storage.value.utf8.count < EchoSearch.shortestSecret }
 
-  /// What finds the secret in text; `nil` where it is too short. Made when it is first asked for, and then kept: of
+  /// What finds the secret in text; `nil` where it is empty. Made when it is first asked for, and then kept: of
   /// many thousand accounts most never send a call.
   var search: EchoSearch? { storage.search }
 

@@ -58,6 +58,7 @@ extension CancelEngine {
     partitions[partition].annex.sweeps[record.offset] = record
     markChanged(.sweep(record.offset), in: partition)
     resume(record, firing: switchName, partition: partition, at: now)
+    if record.received.request.isDryRun { return }
     note(.sweepBegan(cancelID: record.received.request.cancelID, record.accounts, due: record.firedDue))
   }
 
@@ -200,7 +201,9 @@ extension CancelEngine {
       stages: CancelResult.Stages(produced: received.producedAt, received: received.receivedAt, answered: now),
       sweep: report)
     append(result, of: nil, received.request.priority, subject: .sweep(ref.offset))
-    note(.sweepEnded(cancelID: received.request.cancelID, outcome, report.counts))
+    if !sweep.isDryRun {
+      note(.sweepEnded(cancelID: received.request.cancelID, outcome, report.counts))
+    }
     sweeps[ref] = nil
     for account in sweep.parts.keys {
       sweepsByAccount[account]?.remove(ref)

@@ -145,11 +145,15 @@ struct EchoTests {
     #expect(Self.answer(200, "{\"token\":\"\(token)\"}", credential).token == token)
   }
 
-  @Test func aSecretThatIsTooShortIsNotLookedFor() {
-    #expect(EchoSearch("order") == nil)
-    let credential = Credential.keyPair(apiKey: Secret("order"), userKey: Secret("orders"))
-    #expect(!credential.isRepeated(in: "the order was not found"))
-    #expect(credential.isRepeated(in: "the orders were not found"))
+  @Test(arguments: ["k", "ab", "xyz", "p+/q", "order"])
+  func aShortSecretIsLookedForAsAWhole(secret: String) {
+    let credential = Credential.bearer(Secret(secret))
+    for text in [secret, "the \(secret)", "\(secret) was not found", secret.uppercased()] {
+      #expect(credential.isRepeated(in: text), "\(text)")
+    }
+    #expect(!credential.isRepeated(in: "- - -"))
+    #expect(!credential.isRepeated(in: ""))
+    #expect(secret.count == 1 || !credential.isRepeated(in: String(secret.dropLast())))
   }
 
   @Test func endlessEscapesCountAsARepetition() {

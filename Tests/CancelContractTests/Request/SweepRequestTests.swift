@@ -98,7 +98,7 @@ import Testing
     report.counts.accepted = 4
     report.counts.expired = 2
     report.counts.remaining = 1
-    report.remainingOrders = [.init(orderID: OrderID(9)!, account: "b")]
+    report.remainingOrders = OrderID(9).map { [.init(orderID: $0, account: "b")] } ?? []
     report.notCancellable = NotCancellable(closingOrders: 2, copiedOrders: 5)
     report.lists = 3
     report.estimatedEnd = time

@@ -6,15 +6,15 @@
 ///
 /// **What counts as a repetition** is a run of ``shortestPart`` bytes of the secret. Eight characters of a random key
 /// carry 48 bits: ordinary text does not have them by chance, and fewer than eight leave a key of 16 characters or more
-/// with most of its strength. A secret shorter than that is looked for as a whole, and one shorter than
-/// ``shortestSecret`` not at all, for it would be found in ordinary words; the accounts' reader warns of those.
+/// with most of its strength. A secret shorter than that is looked for as a whole. One shorter than ``shortestSecret`` is
+/// found in ordinary words too, which are then left out; the accounts' reader warns of those.
 ///
 /// **The cost** is a table look-up for every fifth byte of the text: a Bloom filter knows each four bytes in a row of
 /// every spelling, and a run of eight bytes covers one of the places that are looked at. Only a hit is compared.
 struct EchoSearch: Sendable {
   /// The shortest part of a secret that counts, in bytes of the secret.
   static let shortestPart = 8
-  /// The shortest secret that is looked for, in bytes.
+  /// The shortest secret that ordinary text does not have by chance, in bytes.
   static let shortestSecret = 6
 
   /// One spelling, folded, and how much of it must be repeated.
@@ -27,11 +27,19 @@ struct EchoSearch: Sendable {
   private let spellings: [Spelling]
   private let filter: [UInt64]
   private let stride: Int
+  /// A secret that is too short for the filter, folded: it is compared at each place.
+  private let shortSecret: [UInt8]
 
-  /// A search for `secret`; `nil` where it is too short to be looked for.
+  /// A search for `secret`; `nil` where it is empty.
   init?(_ secret: String) {
     let secret = Array(secret.utf8)
-    guard secret.count >= Self.shortestSecret else { return nil }
+    guard !secret.isEmpty else { return nil }
+    guard secret.count >= Self.shortestSecret else {
+      (spellings, filter, stride) = ([], [], 1)
+      shortSecret = secret.map { $0 | 0x20 }
+      return
+    }
+    shortSecret = []
     var spellings = [Spelling(secret, shortestRun: Self.shortestPart)]
     if let plain = EscapedText.decoded(fully: secret), plain.count >= Self.shortestSecret {
       spellings.append(Spelling(plain, shortestRun: Self.shortestPart))
@@ -68,6 +76,11 @@ struct EchoSearch: Sendable {
 
   /// Whether a spelling of the secret, or enough of one, stands in `text`.
   func isFound(in text: UnsafeRawBufferPointer) -> Bool {
+    if !shortSecret.isEmpty {
+      return text.indices.dropLast(min(text.count, shortSecret.count - 1)).contains { start in
+        shortSecret.indices.allSatisfy { text[start + $0] | 0x20 == shortSecret[$0] }
+      }
+    }
     guard text.count >= Self.gramLength else { return false }
     return filter.withUnsafeBufferPointer { filter in
       var index = 0
