@@ -7,6 +7,13 @@ struct Oracle {
     var order: Int64?
     var producedAt: Timestamp
     var results = 0
+    /// The user keys whose accounts are swept; `nil` for one order's request.
+    var sweptKeys: [Int]?
+    var isSwitch = false
+    /// Orders that the sweep answered for.
+    var swept: Set<Int64> = []
+    /// Results of its sweep, for a dead-man's switch.
+    var firedResults = 0
   }
 
   private struct Place: Hashable, Comparable {
@@ -37,6 +44,44 @@ struct Oracle {
     asked[Place(partition: partition, offset: offset)] = Asked(order: order, producedAt: time)
   }
 
+  mutating func producedSweep(_ partition: Int32, _ offset: Int64, keys: [Int], isSwitch: Bool, at time: Timestamp) {
+    asked[Place(partition: partition, offset: offset)] = Asked(
+      order: nil, producedAt: time, sweptKeys: keys, isSwitch: isSwitch)
+  }
+
+  /// A result of a sweep, its own or that of an order which it found.
+  private mutating func publishedOfSweep(_ result: CancelResult, _ place: Place, keys: [Int], _ api: APIModel) {
+    if let order = result.orderID?.value {
+      let isNew = asked[place]?.swept.insert(order).inserted ?? true
+      if !isNew, isExactlyOnce { violation("order \(order) is answered twice for the sweep \(result.source)") }
+      if result.outcome == .accepted, api.cancelledAt[order] == nil {
+        violation("order \(order) is said to be accepted for a sweep, and the API never saw it")
+      }
+      return
+    }
+    if result.outcome == .acknowledged, asked[place]?.isSwitch == true {
+      asked[place]?.results += 1
+      if asked[place]?.results == 1 { answered += 1 }
+      if isExactlyOnce, asked[place]?.results != 1 { violation("the switch \(result.source) is answered twice") }
+      return
+    }
+    if asked[place]?.isSwitch == true {
+      asked[place]?.firedResults += 1
+      if isExactlyOnce, asked[place]?.firedResults != 1 {
+        violation("the fired sweep \(result.source) is answered twice")
+      }
+    } else {
+      asked[place]?.results += 1
+      if asked[place]?.results == 1 { answered += 1 }
+      if isExactlyOnce, asked[place]?.results != 1 { violation("the sweep \(result.source) is answered twice") }
+    }
+    // The model's orders never come back, so an account that was empty stays so.
+    if result.outcome == .accepted, let left = keys.first(where: { !api.pendingOrders(of: $0).isEmpty }) {
+      violation(
+        "the sweep \(result.source) says that nothing is left, and key \(left) has \(api.pendingOrders(of: left))")
+    }
+  }
+
   /// A call leaves a worker.
   mutating func called(_ order: Int64, at now: Timestamp) {
     if let since = accepted[order], since + acceptedWindow > now {
@@ -48,6 +93,7 @@ struct Oracle {
   mutating func published(_ result: CancelResult, _ api: APIModel, at now: Timestamp) {
     let place = Place(partition: result.source.partition, offset: result.source.offset)
     guard let request = asked[place] else { return violation("a result for \(result.source), which nobody asked for") }
+    if let keys = request.sweptKeys { return publishedOfSweep(result, place, keys: keys, api) }
     asked[place]?.results += 1
     if request.results == 0 { answered += 1 }
     if request.results > 0, isExactlyOnce { violation("\(result.source) has \(request.results + 1) results") }

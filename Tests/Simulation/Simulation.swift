@@ -65,7 +65,8 @@ public enum Simulation {
     report.violations = violations.map { (plan.seed, $0) }
     let counts = world.counts
     report.counts = [
-      "requests": world.oracle.requests, "results": counts.results, "calls": counts.calls, "crashes": counts.crashes,
+      "requests": world.oracle.requests, "results": counts.results, "sweeps": counts.sweeps, "calls": counts.calls,
+      "crashes": counts.crashes,
       "rebalances": counts.rebalances, "overruns": counts.overruns, "pauses": counts.pauses, "aborts": counts.aborts,
       "fencings": counts.fencings, "throttled": counts.throttled, "restores": counts.restores,
       "commits": counts.commits, "clock_steps": counts.clockSteps,

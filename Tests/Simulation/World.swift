@@ -189,6 +189,7 @@ final class World {
         partition, tombstonesFrom: chance(50) ? 0 : kafka.end(of: .init(topic: .ledger, partition: partition)) - 200)
     case 92..<94: if isDisturbed { timePerRecord = chance(50) ? .milliseconds(400) : .microseconds(100) }
     case 94..<96: produce(Int.random(in: 20...60, using: &random))
+    case 96..<98: produceSweep()
     default: break
     }
     if actionsLeft > 0 { after(milliseconds(chance(10) ? 0...3000 : 0...200)) { [unowned self] in self.act() } }
@@ -212,9 +213,30 @@ final class World {
     for worker in workers { worker.fetchSoon() }
   }
 
+  /// Somebody pulls the switch: for one account, or for all whose requests share a partition.
+  private func produceSweep() {
+    let names = accounts.keys.sorted { $0.description < $1.description }
+    guard let account = names.randomElement(using: &random) else { return }
+    let partition = Int32((accounts[account]?.index ?? 0)) % partitions
+    let isForAll = partitions == 1 && chance(40)
+    let target = isForAll ? "\"scope\":\"all\"" : "\"scope\":\"account\",\"account\":\"\(account)\""
+    let producedAt = now - milliseconds(0...30)
+    let offset = kafka.logEnd(partition)
+    let start = chance(20) ? ",\"after\":\"\(Int.random(in: 1000...6000, using: &random))ms\"" : ""
+    let value = "{\(target),\"cancelId\":\"sweep-\(partition)-\(offset)\"\(start)}"
+    kafka.produce(KafkaModel.Request(value: Array(value.utf8), producedAt: producedAt), to: partition)
+    let swept = isForAll ? names : [account]
+    oracle.producedSweep(
+      partition, offset, keys: swept.compactMap { accounts[$0]?.index }, isSwitch: !start.isEmpty, at: producedAt)
+    counts.sweeps += 1
+    note("a sweep is asked for: \(value)")
+    for worker in workers { worker.fetchSoon() }
+  }
+
   /// Whatever the history held.
   struct Counts {
     var results = 0
+    var sweeps = 0
     var calls = 0
     var crashes = 0
     var rebalances = 0

@@ -15,10 +15,12 @@ import Testing
   @Test func noHistoryBreaksAPromise() async {
     let (seed, count) = (SimulationTests.seed, SimulationTests.count)
     let report = await Simulation.run(seeds: seed..<seed + count, threads: 2)
-    print("simulation: histories=\(report.histories) events=\(report.events) from SIMULATION_SEED=\(seed)")
+    print(
+      "simulation: histories=\(report.histories) events=\(report.events) sweeps=\(report.counts["sweeps"] ?? 0) "
+        + "from SIMULATION_SEED=\(seed)")
     for (seed, text) in report.violations { Issue.record("seed \(seed): \(text)") }
     #expect(report.histories == Int(count))
-    #expect(report.counts["crashes", default: 0] > 0 && report.counts["rebalances", default: 0] > 0)
+    for kind in ["crashes", "rebalances", "sweeps"] { #expect(report.counts[kind, default: 0] > 0, "\(kind)") }
   }
 
   @Test func theSameSeedIsTheSameHistory() {
