@@ -24,4 +24,6 @@ public enum Mutant: String, CaseIterable, Sendable {
   case deliversMessagesOfAnEndedAssignment = "delivers-messages-of-an-ended-assignment"
   /// Positions that a batch holds back are committed all the same.
   case movesThePositionPastWhatIsLeft = "moves-the-position-past-what-is-left"
+  /// The ledger does not hold which orders a sweep has answered for.
+  case forgetsWhatASweepAnswered = "forgets-what-a-sweep-answered"
 }
