@@ -157,8 +157,9 @@ struct QuotaTests {
     print("quota: two workers on one key throttled=\(throttled) drain=\(span) optimum=10 seconds")
     #expect(results.allSatisfy { $0.outcome == .accepted && $0.attempts == 1 })
     #expect(results.count == 120)
-    // They meet in the first window; from then on each knows that it is not alone.
-    #expect(throttled.allSatisfy { $0.key == 0 || $0.value <= 2 })
+    // In one window they meet: not always the first, for one of them may start later. From then on each knows that it
+    // is not alone.
+    #expect(throttled.values.sorted().dropLast().allSatisfy { $0 <= 2 })
     for worker in workers { #expect(await worker.stop() == 0) }
     await stage.clear()
     await other.clear()
