@@ -30,7 +30,8 @@ public protocol CancelClient: Sendable {
 
   /// Reads the account's pending orders, which changes nothing.
   ///
-  /// - Parameter onOrders: Told orders as they become known, before the list is whole; each is in the answer too.
+  /// - Parameter onOrders: Told orders as they become known, by a client that reads a list in parts; each is in the answer
+  ///   too. A client that reads a list as a whole never calls it.
   /// - Returns: What the reading came to. The future never fails; it completes on the client's event loop.
   func listOrders(
     of account: Account, requestID: UUID, onOrders: @escaping @Sendable ([OrderID]) -> Void

@@ -37,7 +37,7 @@ public final class EToroCancelClient: CancelClient {
     return promise.futureResult
   }
 
-  /// Reads the account's pending orders; see ``CancelClient``. All orders are told when the list is whole.
+  /// Reads the account's pending orders; see ``CancelClient``. The list is read as a whole: `onOrders` is not called.
   public func listOrders(
     of account: Account, requestID: UUID, onOrders: @escaping @Sendable ([OrderID]) -> Void
   ) -> EventLoopFuture<OrderListAnswer> {
