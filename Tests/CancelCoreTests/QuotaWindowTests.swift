@@ -40,6 +40,49 @@ import Testing
     #expect(seen.count > 40, "seed \(seed): the window is hardly used")
   }
 
+  /// Two windows live the same life, one of them by a clock that is set back and forth.
+  @Test(arguments: 0..<100)
+  func aClockThatIsSetMakesNothingFreeEarlierOrLater(seed: Int) {
+    var random = SplitMix64(seed: UInt64(seed))
+    var plain = QuotaWindow(calls: 6, window: .seconds(2), reserved: 2)
+    var set = plain
+    var now = Timestamp(milliseconds: 1_000_000_000)
+    var stepped = Duration.zero
+    var flights: [(plain: QuotaWindow.Slot, set: QuotaWindow.Slot)] = []
+    for _ in 0..<400 {
+      now = now + .milliseconds(Int64.random(in: 0...200, using: &random))
+      if Int.random(in: 0..<10, using: &random) == 0 {
+        let step = Duration.milliseconds(Int64.random(in: -500_000...500_000, using: &random))
+        set.clockStepped(by: step)
+        for index in flights.indices { flights[index].set.clockStepped(by: step) }
+        stepped += step
+      }
+      if let flight = flights.randomElement(using: &random), Bool.random(using: &random) {
+        flights.removeAll { $0.plain.sentAt == flight.plain.sentAt }
+        let limit = RateLimit(limit: 6, remaining: Int.random(in: 0...6, using: &random), resetAfter: .seconds(1))
+        if Int.random(in: 0..<6, using: &random) == 0 {
+          plain.throttled(flight.plain, rateLimit: limit, at: now)
+          set.throttled(flight.set, rateLimit: limit, at: now + stepped)
+        } else {
+          let told = Bool.random(using: &random) ? limit : nil
+          plain.answered(flight.plain, rateLimit: told, at: now)
+          set.answered(flight.set, rateLimit: told, at: now + stepped)
+        }
+      }
+      let priority: Priority = Bool.random(using: &random) ? .routine : .killSwitch
+      let availability = plain.availability(for: priority, at: now)
+      switch (availability, set.availability(for: priority, at: now + stepped)) {
+      case (.now, .now): flights.append((plain.take(at: now), set.take(at: now + stepped)))
+      case (.afterAnswer, .afterAnswer): break
+      case (.at(let time), .at(let moved)): #expect(time + stepped == moved, "seed \(seed)")
+      case (let first, let second): Issue.record("seed \(seed): \(first), and \(second) by the clock that is set")
+      }
+      #expect(plain.free(at: now) == set.free(at: now + stepped), "seed \(seed)")
+      if case .now = availability { now = now + .microseconds(1) }
+    }
+    #expect(stepped != .zero)
+  }
+
   @Test func theDrainIsOptimalButForOneRoundTripAWindow() {
     let window = Duration.seconds(2)
     let roundTrip = Duration.milliseconds(5)

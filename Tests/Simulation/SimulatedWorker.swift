@@ -325,14 +325,14 @@ final class SimulatedWorker {
       guard self.life == life else { return }
       switch reply {
       case .answer(let answer):
-        self.later(self.world.milliseconds(0...60)) { [unowned self] in self.answered(call, answer, sentAt) }
+        self.later(self.world.milliseconds(0...60)) { [unowned self] in self.handle(.answered(call, answer)) }
       case .unreachable:
         self.later(self.world.milliseconds(0...20)) { [unowned self] in
-          self.answered(call, APIModel.problem(.transient, nil), sentAt)
+          self.handle(.answered(call, APIModel.problem(.transient, nil)))
         }
       case .silence:
         self.later(sentAt + self.world.policy.callTimeout - self.world.now) { [unowned self] in
-          self.answered(call, APIModel.problem(.ambiguous, nil), sentAt)
+          self.handle(.answered(call, APIModel.problem(.ambiguous, nil)))
         }
       }
     }
@@ -363,10 +363,6 @@ final class SimulatedWorker {
       let status = OrderStatus(id: isGone ? 7 : 11, name: isGone ? "Canceled" : "WaitingForMarket")
       self.handle(.lookedUp(lookup.id, OrderLookupAnswer(.found(status))))
     }
-  }
-
-  private func answered(_ call: Call, _ answer: CancelAnswer, _ sentAt: Timestamp) {
-    handle(.answered(call, answer, sentAt: sentAt))
   }
 
   // MARK: Restore

@@ -91,7 +91,7 @@ extension CancelEngine {
     }
   }
 
-  private mutating func planForgetting(_ ref: CampaignRef, _ tally: CampaignTally) {
+  mutating func planForgetting(_ ref: CampaignRef, _ tally: CampaignTally) {
     guard let lastAnsweredAt = tally.lastAnsweredAt else { return }
     campaignTimers.insert(CampaignTimer(at: lastAnsweredAt + policy.campaignRetention, campaign: ref))
   }

@@ -27,7 +27,7 @@ struct LookupFlight: Sendable {
 
 /// An accepted cancel whose effect is not confirmed, as far as the ledger does not hold it.
 struct Confirming: Sendable {
-  let record: ConfirmationRecord
+  var record: ConfirmationRecord
   var lookups = 0
   var status: OrderStatus?
   /// Why the last lookup failed; `nil` where it did not.

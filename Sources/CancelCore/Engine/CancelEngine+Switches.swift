@@ -61,7 +61,8 @@ extension CancelEngine {
     for timer in early { switchTimers.insert(timer) }
   }
 
-  private static let graceForRenewals = Duration.seconds(1)
+  /// What may move an overdue switch is waited for so long.
+  static let graceForRenewals = Duration.seconds(1)
   /// How often it is looked whether the log that may hold renewals is read.
   private static let renewalCheck = Duration.milliseconds(200)
   /// How long that is waited for where the log's end could not be told.

@@ -46,6 +46,13 @@ struct WaitWatch: Sendable {
   mutating func setPlace(_ place: Int, at time: Timestamp) {
     counted = (place, time)
   }
+
+  /// The clock was set: every time keeps its distance to the present.
+  mutating func clockStepped(by step: Duration) {
+    checkAt?.clockStepped(by: step)
+    reportAgainAt?.clockStepped(by: step)
+    counted = nil
+  }
 }
 
 extension CancelEngine {

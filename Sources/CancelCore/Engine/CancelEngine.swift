@@ -101,6 +101,12 @@ public struct CancelEngine: Sendable {
   /// Calls that are in flight.
   public var callsInFlight: Int { flights.count }
 
+  /// When a call that is in flight was sent.
+  public func sentAt(_ id: CallID) -> Timestamp {
+    guard let flight = flights[id] else { preconditionFailure("A call is answered once.") }
+    return flight.slot.sentAt
+  }
+
   /// Calls in flight for orders of these assignments' partitions.
   public func callsInFlight(in assignments: some Sequence<Assignment>) -> Int {
     assignments.reduce(0) { owns($1) ? $0 + partitions[$1.partition].inFlight : $0 }

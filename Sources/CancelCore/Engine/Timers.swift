@@ -56,6 +56,13 @@ struct LazyHeap<Entry: Comparable & Sendable>: Sendable {
     heap.count > 2 * standing + slack
   }
 
+  /// Changes every entry, stale ones among them.
+  mutating func update(_ change: (inout Entry) -> Void) {
+    var entries = heap.unordered
+    for index in entries.indices { change(&entries[index]) }
+    heap = Heap(entries)
+  }
+
   /// Drops the entries that don't stand.
   mutating func keep(_ stands: (Entry) -> Bool) {
     heap = Heap(heap.unordered.filter(stands))

@@ -125,4 +125,18 @@ public struct CredentialBreaker: Sendable {
     guard case .probing(let refusal) = state else { return }
     state = .open(refusal, probeAt: now + backoff.delay(failures: refusal.count, random: &random))
   }
+
+  /// The clock was set: every time keeps its distance to the present.
+  mutating func clockStepped(by step: Duration) {
+    switch state {
+    case .closed: break
+    case .open(var refusal, var probeAt):
+      refusal.since.clockStepped(by: step)
+      probeAt.clockStepped(by: step)
+      state = .open(refusal, probeAt: probeAt)
+    case .probing(var refusal):
+      refusal.since.clockStepped(by: step)
+      state = .probing(refusal)
+    }
+  }
 }

@@ -113,4 +113,17 @@ public struct OutageGate: Sendable {
       state = .recovering(limit: 1, since: since, failures: failures)
     }
   }
+
+  /// The clock was set: every time keeps its distance to the present.
+  mutating func clockStepped(by step: Duration) {
+    switch state {
+    case .healthy: break
+    case .out(let since, let failures, let probeAt):
+      state = .out(since: since.afterClockStep(step), failures: failures, probeAt: probeAt.afterClockStep(step))
+    case .probing(let since, let failures):
+      state = .probing(since: since.afterClockStep(step), failures: failures)
+    case .recovering(let limit, let since, let failures):
+      state = .recovering(limit: limit, since: since.afterClockStep(step), failures: failures)
+    }
+  }
 }

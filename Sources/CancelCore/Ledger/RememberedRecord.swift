@@ -71,7 +71,23 @@ struct RememberedRecord: Sendable {
     return checked.end
   }
 
-  private var decoded: LedgerRecord {
+  /// Whether there is anything in it that counts seconds at `now`: calls that hold slots, or an end that is none of an
+  /// acceptance.
+  func countsSeconds(window: Duration, at now: Timestamp) -> Bool {
+    guard var reader = try? ByteReader(record: bytes), let kind = try? reader.kind() else { return false }
+    switch kind {
+    case .settled:
+      var start = reader
+      guard let times = try? reader.skipSettled(window: window), (try? start.fixed()) != nil,
+        let outcome = try? start.outcome()
+      else { return false }
+      return times.release > now || (outcome != .accepted && times.until > now)
+    case .calls: return ((try? reader.skipSends(window: window)) ?? .distantPast) > now
+    case .open, .more, .sweep, .deadMansSwitch, .mark, .confirmation, .campaign: return false
+    }
+  }
+
+  var decoded: LedgerRecord {
     guard let record = try? LedgerRecord(decoding: bytes) else {
       preconditionFailure("A remembered record was written or checked before it was kept.")
     }

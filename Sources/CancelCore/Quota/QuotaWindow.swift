@@ -29,7 +29,8 @@ public struct QuotaWindow: Sendable {
   /// A call that took a slot.
   public struct Slot: Sendable {
     fileprivate let number: UInt64
-    fileprivate let sentAt: Timestamp
+    /// When it was sent.
+    fileprivate(set) var sentAt: Timestamp
     /// Whether no other call was in flight.
     fileprivate let wentAlone: Bool
   }
@@ -37,7 +38,7 @@ public struct QuotaWindow: Sendable {
   /// Calls that one of the API's other limits still allows, until it starts afresh.
   private struct Allowance: Sendable {
     var calls: Int
-    let until: Timestamp
+    var until: Timestamp
   }
 
   /// How long a burst waits for its first call's answer before it goes by the local count.
@@ -280,6 +281,25 @@ extension QuotaWindow {
   }
 }
 
+// MARK: - The clock
+
+extension QuotaWindow {
+  /// The clock was set: every time keeps its distance to the present, so that nothing becomes free earlier or later.
+  mutating func clockStepped(by step: Duration) {
+    for index in releases.indices { releases[index].clockStepped(by: step) }
+    blockedUntil.clockStepped(by: step)
+    for index in allowances.indices { allowances[index].until.clockStepped(by: step) }
+    wentAloneAt.clockStepped(by: step)
+    lastAnswerAt.clockStepped(by: step)
+    foreignSeenAt?.clockStepped(by: step)
+    throttling.clockStepped(by: step)
+  }
+}
+
+extension QuotaWindow.Slot {
+  mutating func clockStepped(by step: Duration) { sentAt.clockStepped(by: step) }
+}
+
 // MARK: - Estimates
 
 extension QuotaWindow {
@@ -340,55 +360,5 @@ extension QuotaWindow {
       if releases[middle] <= now { low = middle + 1 } else { high = middle }
     }
     return low
-  }
-}
-
-/// What a key's answers of 429 taught.
-private struct Throttling: Sendable {
-  /// Whether one ever came.
-  private(set) var wasThrottled = false
-  /// Whether no other answer came since: until then one call goes at a time.
-  private(set) var isUnconfirmed = false
-  /// When the last one came.
-  private var lastAt = Timestamp.distantPast
-  /// Calls answered so, one after another, each sent after the answer to the one before.
-  private var inARow = 0
-  /// Whether the server tells how many calls are left.
-  private(set) var tellsRemaining = false
-  /// How many calls the server let through, where only a 429 tells.
-  private(set) var learnedLimit: Int?
-  private var learnedAt = Timestamp.distantPast
-
-  /// A 429 came to a call that was sent at `sentAt`, while `used` others held slots (`nil`: they are not counted).
-  ///
-  /// - Returns: for how long nothing is to be sent.
-  mutating func throttled(
-    sentAt: Timestamp, used: Int?, told: Duration?, longest: Duration, window: Duration, at now: Timestamp
-  ) -> Duration {
-    inARow = sentAt >= lastAt ? inARow + 1 : max(1, inARow)
-    lastAt = now
-    wasThrottled = true
-    isUnconfirmed = true
-    if let used, !tellsRemaining {
-      learnedLimit = max(1, min(learnedLimit ?? .max, used))
-      learnedAt = now
-    }
-    // Not for ever, whatever it says; and ever longer where its word proves too short.
-    let shortest = min(window, .milliseconds(10) * (1 << min(inARow - 1, 16)))
-    return max(min(told ?? min(window, .seconds(1)), longest), shortest)
-  }
-
-  /// Another answer came.
-  mutating func answered(tellsRemaining: Bool, window: Duration, at now: Timestamp) {
-    isUnconfirmed = false
-    inARow = 0
-    if tellsRemaining {
-      self.tellsRemaining = true
-      learnedLimit = nil
-    }
-    guard let learned = learnedLimit, learnedAt + window <= now else { return }
-    // What others use may have become less: one call more is tried in each window, until it is as if nothing had been.
-    learnedAt = now
-    learnedLimit = lastAt + window * 10 > now ? learned + 1 : nil
   }
 }

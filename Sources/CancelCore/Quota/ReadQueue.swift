@@ -49,6 +49,11 @@ struct ReadQueue<Subject: Sendable>: Sendable {
     }
   }
 
+  /// The clock was set: every time keeps its distance to the present.
+  mutating func clockStepped(by step: Duration) {
+    window.clockStepped(by: step)
+  }
+
   /// What was to be read is no longer of interest.
   mutating func neverSent(_ slot: QuotaWindow.Slot) {
     window.notSent(slot)

@@ -83,7 +83,7 @@ struct Sweep: Sendable {
   static let longestPause = Duration.seconds(10)
 
   let ref: SweepRef
-  let record: SweepRecord
+  private(set) var record: SweepRecord
   var parts: [AccountNumber: Part] = [:]
   var orders: [OrderKey: Order] = [:]
   /// Orders' results that are made and not committed.
@@ -98,6 +98,18 @@ struct Sweep: Sendable {
   }
 
   var isDryRun: Bool { record.received.request.isDryRun }
+
+  /// The clock was set: pauses keep their distance to the present. `record` is what the ledger holds from then on.
+  mutating func clockStepped(by step: Duration, _ record: SweepRecord) {
+    self.record = record
+    for account in parts.keys {
+      if case .listDue(let time)? = parts[account]?.stage {
+        parts[account]?.stage = .listDue(time.afterClockStep(step))
+      }
+      parts[account]?.nextLook.clockStepped(by: step)
+    }
+    for order in orders.keys { orders[order]?.answeredAt.clockStepped(by: step) }
+  }
 
   /// Whether every account has come to its end.
   var hasEnded: Bool { parts.values.allSatisfy { $0.ending != nil } }

@@ -1,4 +1,5 @@
 import CancelContract
+import CancelCore
 
 /// When a batch goes, how large it may be, and what a failure means.
 ///
@@ -110,6 +111,15 @@ package struct CommitSchedule: Sendable {
     state = .idle(
       notBefore: startedAt + min(settings.longestGathering, settings.gatheringPerResult * results))
     return now - startedAt
+  }
+
+  /// The clock was set: nothing goes earlier or later for it.
+  mutating func clockStepped(by step: Duration) {
+    switch state {
+    case .idle(let notBefore): state = .idle(notBefore: notBefore.afterClockStep(step))
+    case .underWay(let startedAt, let size): state = .underWay(startedAt: startedAt.afterClockStep(step), size: size)
+    }
+    statesDueAt?.clockStepped(by: step)
   }
 
   /// The batch was not published, and will not be as it is.

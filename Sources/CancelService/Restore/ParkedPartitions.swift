@@ -25,6 +25,14 @@ struct ParkedPartitions {
     parked = parked.filter { $0.value.until > now }
   }
 
+  /// The clock was set: they are kept as long as they would have been.
+  mutating func clockStepped(by step: Duration, window: Duration, at now: Timestamp) {
+    for number in parked.keys {
+      parked[number]?.until.clockStepped(by: step)
+      parked[number]?.partition.clockStepped(by: step, window: window, at: now)
+    }
+  }
+
   /// When the next of them is to be forgotten; `.distantFuture` where there is none.
   var nextExpiry: Timestamp { parked.values.lazy.map(\.until).min() ?? .distantFuture }
 }

@@ -21,6 +21,8 @@ public enum WorkerChange: Sendable, Equatable {
   case engine(EngineChange, key: Key?)
   /// No broker can be reached.
   case brokerUnreachable(since: Timestamp, reason: String)
+  /// The system's clock was set, and the worker's time followed it by this much; negative where it was set back.
+  case clockStepped(by: Duration)
   /// A broker answers again.
   case brokerReachable(unreachableFor: Duration)
 }

@@ -83,6 +83,8 @@ public struct WorkerSnapshot: Sendable {
   public var lag: [Int32: Int64] = [:]
   /// Since when calls are held back because the API fails.
   public var apiOutSince: Timestamp?
+  /// How far the system's clock is ahead of the worker's time; negative where it is behind.
+  public var clockDifference = Duration.zero
   /// Sweeps, switches, campaigns and confirmations that are under way.
   public var rounds = RoundGauges()
 

@@ -12,7 +12,7 @@ final class BrokerWatch: Sendable {
   /// What is known of the brokers.
   struct Outage: Sendable {
     /// When the connections were reported down.
-    var since: Timestamp
+    var since: SteadyClock.Reading
     /// The report.
     var reason: String
   }
@@ -41,12 +41,13 @@ final class BrokerWatch: Sendable {
     self.tell = tell
   }
 
-  /// Since when no broker answers; `nil` while one does, as far as is known.
-  var outage: Outage? {
-    state.withLock { state in
+  /// Since when no broker answers, and why; `nil` while one does, as far as is known.
+  var outage: (since: Timestamp, reason: String)? {
+    let outage = state.withLock { state -> Outage? in
       guard case .unreachable(let outage) = state else { return nil }
       return outage
     }
+    return outage.map { (clock.corrected($0.since), $0.reason) }
   }
 
   /// The client reports that all connections are down.
@@ -59,7 +60,7 @@ final class BrokerWatch: Sendable {
       return true
     }
     guard mustAsk else { return nil }
-    let since = clock.now
+    let since = clock.reading
     return { await self.watch(Outage(since: since, reason: reason)) }
   }
 
@@ -71,12 +72,12 @@ final class BrokerWatch: Sendable {
       if !isTold {
         isTold = true
         state.withLock { $0 = .unreachable(outage) }
-        tell(.brokerUnreachable(since: outage.since, reason: outage.reason))
+        tell(.brokerUnreachable(since: clock.corrected(outage.since), reason: outage.reason))
       }
       guard (try? await Task.sleep(for: .seconds(1))) != nil else { break }
     }
     state.withLock { $0 = .reachable }
-    if isTold, !Task.isCancelled { tell(.brokerReachable(unreachableFor: clock.now - outage.since)) }
+    if isTold, !Task.isCancelled { tell(.brokerReachable(unreachableFor: clock.now - clock.corrected(outage.since))) }
   }
 }
 

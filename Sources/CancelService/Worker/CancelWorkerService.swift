@@ -130,6 +130,7 @@ public final class CancelWorkerService: Service {
     member.attach(consumer)
     // The consumer holds on to its handler, and with it to all that holds the member.
     defer { member.attach(nil) }
+    await shell.watchClock()
     try consumer.start()
     readiness.wait(for: .assignment)
     logger.info("worker started", metadata: ["instance": "\(setup.instanceID)", "group": "\(setup.groupID)"])
@@ -208,6 +209,7 @@ public final class CancelWorkerService: Service {
 
   private func close() async {
     await queries.close()
+    await shell.endClockWatch()
     await producer.close(timeout: .seconds(5))
     await client.shutdown()
     try? await group.shutdownGracefully()

@@ -15,9 +15,10 @@ struct ConsumerBridge: KafkaConsumerHandler {
   let revokeTimeout: Duration
 
   func received(_ messages: [KafkaMessage], under assignment: KafkaAssignmentID) {
-    let receivedAt = clock.now
-    let incoming = messages.map { IncomingMessage($0, decoder: decoder, receivedAt: receivedAt) }
-    shell.submit(incoming, number: assignment.rawValue, credit: messages.reduce(0) { $0 + $1.credit })
+    let received = clock.reading
+    let incoming = messages.map { IncomingMessage($0, decoder: decoder, receivedAt: received.time) }
+    let credit = messages.reduce(0) { $0 + $1.credit }
+    shell.submit(incoming, number: assignment.rawValue, credit: credit, stepped: received.stepped)
   }
 
   func assigned(_ partitions: [KafkaAssignment], under assignment: KafkaAssignmentID) {

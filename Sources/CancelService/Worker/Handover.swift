@@ -54,6 +54,15 @@ package struct Handover: Sendable {
     }
   }
 
+  /// The clock was set: the present stage lasts as long as it would have.
+  mutating func clockStepped(by step: Duration) {
+    switch stage {
+    case .draining(let until): stage = .draining(until: until.afterClockStep(step))
+    case .committing(let until): stage = .committing(until: until.afterClockStep(step))
+    case .confirming(let until): stage = .confirming(until: until.afterClockStep(step))
+    }
+  }
+
   /// Goes on as far as it can.
   ///
   /// - Parameters:

@@ -50,6 +50,23 @@ extension IncomingMessage {
   }
 }
 
+extension IncomingMessage {
+  /// The clock was set between its receipt and its way to the worker.
+  mutating func clockStepped(by step: Duration) {
+    switch self {
+    case .request(var request, let raw):
+      request.clockStepped(by: step)
+      self = .request(request, raw: raw)
+    case .sweep(var sweep, let raw):
+      sweep.clockStepped(by: step)
+      self = .sweep(sweep, raw: raw)
+    case .unreadable(var unreadable, let raw):
+      unreadable.clockStepped(by: step)
+      self = .unreadable(unreadable, raw: raw)
+    }
+  }
+}
+
 extension RefusedMessage {
   init(_ message: KafkaMessage, problem: Problem) {
     self.init(

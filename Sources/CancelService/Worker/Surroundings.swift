@@ -3,8 +3,15 @@ import Kafka
 
 /// A clock of the worker.
 protocol WorkerClock: Sendable {
+  /// The present time, with the steps that led to it.
+  var reading: SteadyClock.Reading { get }
+  /// How far the system's wall clock is ahead of this one.
+  var difference: Duration { get }
+}
+
+extension WorkerClock {
   /// The present time.
-  var now: Timestamp { get }
+  var now: Timestamp { reading.time }
 }
 
 extension SteadyClock: WorkerClock {}

@@ -50,7 +50,7 @@ package struct Worker: Sendable {
     /// Requests, in order within each partition; `credit` is to be given back to the consumer.
     case messages([IncomingMessage], number: UInt64, credit: Int)
     /// A call came to its end.
-    case answered(Call, CancelAnswer, sentAt: Timestamp)
+    case answered(Call, CancelAnswer)
     /// A list that is being read told these orders.
     case listed(ListID, some: [OrderID])
     /// A list came to its end.
@@ -72,6 +72,8 @@ package struct Worker: Sendable {
     case timer
     /// These accounts are configured from now on, each with the number of its user key and its environment.
     case accounts([AccountName: QuotaKey], environments: [AccountName: APIEnvironment], renewed: Set<QuotaKey>)
+    /// The system's clock was set: the time of this event and of all that follow is by the clock as it is now.
+    case clockStepped(by: Duration)
     /// The worker is to end in order.
     case stop
     /// The consumer failed for good.
@@ -173,7 +175,8 @@ package struct Worker: Sendable {
     swap(&self.effects, &effects)
     defer { swap(&self.effects, &effects) }
     switch event {
-    case .answered(let call, let answer, let sentAt):
+    case .answered(let call, let answer):
+      let sentAt = engine.sentAt(call.id)
       engine.answered(call.id, answer, at: now)
       self.effects.append(.report(.answered(call, answer, after: now - sentAt)))
       self.effects.append(.turnSoon)
@@ -194,10 +197,24 @@ package struct Worker: Sendable {
     case .timer: plannedWake = .distantFuture
     case .accounts(let keys, let environments, let renewed):
       engine.configure(accounts: keys, environments: environments, renewed: renewed, at: now)
+    case .clockStepped(let step): clockStepped(by: step, at: now)
     case .stop: stop(at: now)
     case .failed(let error): fail(error)
     }
     turn(at: now)
+  }
+
+  private mutating func clockStepped(by step: Duration, at now: Timestamp) {
+    engine.clockStepped(by: step, at: now)
+    schedule.clockStepped(by: step)
+    parked.clockStepped(by: step, window: settings.policy.quotaWindow, at: now)
+    revocation?.clockStepped(by: step)
+    stopping?.clockStepped(by: step)
+    for partition in restores.keys { restores[partition]?.startedAt.clockStepped(by: step) }
+    lostBacklog?.at.clockStepped(by: step)
+    // What was planned for a wall time is due at another moment now.
+    plannedWake = .distantFuture
+    effects.append(.report(.clockStepped(by: step)))
   }
 
   /// Whether ledger records or messages of this assignment are still of use.

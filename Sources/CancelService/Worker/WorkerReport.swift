@@ -15,6 +15,7 @@ package enum WorkerReport: Sendable {
   case assigned([Int32])
   case restored([Int32], records: Int, after: Duration)
   case gaveUp([Int32], lost: Bool)
+  case clockStepped(by: Duration)
 }
 
 extension WorkerObserver {
@@ -33,6 +34,7 @@ extension WorkerObserver {
     case .assigned(let partitions): assigned(partitions)
     case .restored(let partitions, let records, let duration): restored(partitions, records: records, after: duration)
     case .gaveUp(let partitions, let lost): gaveUp(partitions, lost: lost)
+    case .clockStepped(let step): changed(.clockStepped(by: step))
     }
   }
 }

@@ -10,7 +10,7 @@ extension WorkerShell {
   /// The worker as it is now.
   func snapshot(startedAt: Timestamp, instance: String, version: String, missing: Readiness.Missing?) -> WorkerSnapshot
   {
-    let now = self.now
+    let now = presentTime()
     let (engine, failure, lostBacklog) = (worker.engine, worker.failure, worker.lostBacklog)
     var snapshot = WorkerSnapshot(
       takenAt: now, startedAt: startedAt, version: version, instance: instance,
@@ -19,6 +19,7 @@ extension WorkerShell {
     if let missing { snapshot.notReady.append(.init(missing.rawValue, missing.sentence)) }
     let gauges = engine.gauges(at: now)
     snapshot.callsInFlight = engine.callsInFlight
+    snapshot.clockDifference = surroundings.clock.difference
     switch (lostBacklog, missing) {
     case (let lost?, _): snapshot.setBacklog(lost.gauges, .lastKnown(at: lost.at))
     case (nil, .broker), (nil, .assignment), (nil, .ledger): snapshot.backlog = .unknown

@@ -35,6 +35,10 @@ actor WorkerShell {
   private var effects: [Worker.Effect] = []
   private var wakeUp: Scheduled<Void>?
   private var isTurnPlanned = false
+  /// What the clock has stepped as far as the worker knows.
+  private var stepped: Duration
+  /// Looks at the clock while nothing else happens.
+  private var clockLook: RepeatedTask?
   /// Told when the partitions of these assignments are given up.
   private var releases: [UInt64: @Sendable () -> Void] = [:]
   private var stopped: CheckedContinuation<Handover.Ending, Never>?
@@ -48,13 +52,23 @@ actor WorkerShell {
     self.onFailure = onFailure
     confirmationTimeout = settings.drainTimeout
     directory = AccountDirectory(accounts)
+    let reading = surroundings.clock.reading
+    stepped = reading.stepped
     worker = Worker(
       settings, accounts: directory.quotaKeys, environments: directory.environments,
       seed: UInt64.random(in: 0 ... .max), requestID: { UUID.random() },
-      at: surroundings.clock.now)
+      at: reading.time)
   }
 
-  var now: Timestamp { surroundings.clock.now }
+  /// Looks at the clock once a second, so that deadlines and switches follow it also while nothing else happens.
+  func watchClock() {
+    clockLook = eventLoop.scheduleRepeatedTask(initialDelay: .seconds(1), delay: .seconds(1)) { _ in
+      self.assumeIsolated { _ = $0.presentTime() }
+    }
+  }
+
+  /// The worker is at its end: nothing is looked at any more.
+  func endClockWatch() { clockLook?.cancel() }
 
   /// Takes `accounts` as all that are configured.
   func replaceAccounts(with accounts: Accounts) {
@@ -75,10 +89,18 @@ actor WorkerShell {
     eventLoop.execute { self.assumeIsolated { $0.handle(event) } }
   }
 
-  /// Hands messages to the worker, from any thread.
-  nonisolated func submit(_ messages: [IncomingMessage], number: UInt64, credit: Int) {
+  /// Hands messages to the worker, from any thread; `stepped` is what the clock that told their receipt had stepped.
+  nonisolated func submit(_ messages: [IncomingMessage], number: UInt64, credit: Int, stepped: Duration) {
     eventLoop.execute {
-      self.assumeIsolated { $0.handle(.messages($0.announced(messages, number), number: number, credit: credit)) }
+      self.assumeIsolated { shell in
+        let now = shell.presentTime()
+        var messages = messages
+        if stepped != shell.stepped {
+          for index in messages.indices { messages[index].clockStepped(by: shell.stepped - stepped) }
+        }
+        let announced = shell.announced(messages, number, at: now)
+        shell.handle(.messages(announced, number: number, credit: credit), at: now)
+      }
     }
   }
 
@@ -92,10 +114,22 @@ actor WorkerShell {
     }
   }
 
-  private func handle(_ event: Worker.Event) {
+  private func handle(_ event: Worker.Event) { handle(event, at: presentTime()) }
+
+  /// The present time. Where the clock has stepped, the worker is told first: no event is taken before it knows.
+  func presentTime() -> Timestamp {
+    let reading = surroundings.clock.reading
+    if reading.stepped != stepped {
+      let step = reading.stepped - stepped
+      stepped = reading.stepped
+      handle(.clockStepped(by: step), at: reading.time)
+    }
+    return reading.time
+  }
+
+  private func handle(_ event: Worker.Event, at now: Timestamp) {
     var effects: [Worker.Effect] = []
     swap(&effects, &self.effects)
-    let now = self.now
     worker.handle(event, at: now, into: &effects)
     for effect in effects { perform(effect, at: now) }
     effects.removeAll(keepingCapacity: true)
@@ -104,7 +138,7 @@ actor WorkerShell {
 
   private func perform(_ effect: Worker.Effect, at now: Timestamp) {
     switch effect {
-    case .send(let call): send(call, at: now)
+    case .send(let call): send(call)
     case .report(let report): for observer in surroundings.observers { observer.hear(report, at: now) }
     case .changed(let changes): report(changes)
     case .turnSoon: turnSoon()
@@ -127,9 +161,10 @@ actor WorkerShell {
 
   /// Lets the observers see each message that will be received before the worker does: a span that one of them begins
   /// is carried on by the request. For a message that is dropped nobody would end it.
-  private func announced(_ messages: [IncomingMessage], _ number: UInt64) -> [IncomingMessage] {
-    let now = self.now
-    return messages.map { message in
+  private func announced(
+    _ messages: [IncomingMessage], _ number: UInt64, at now: Timestamp
+  ) -> [IncomingMessage] {
+    messages.map { message in
       guard worker.receives(message.raw.partition, number: number) else { return message }
       switch message {
       case .request(var request, let raw):
@@ -143,14 +178,14 @@ actor WorkerShell {
     }
   }
 
-  private func send(_ call: Call, at sentAt: Timestamp) {
+  private func send(_ call: Call) {
     guard let account = directory[call.account] else {
       preconditionFailure("The engine sends calls only for accounts that are configured.")
     }
     let answer = surroundings.client.cancel(
       CancelCall(orderID: call.orderID, account: account, requestID: call.requestID))
     answer.hop(to: eventLoop).whenSuccess { answer in
-      self.assumeIsolated { $0.handle(.answered(call, answer, sentAt: sentAt)) }
+      self.assumeIsolated { $0.handle(.answered(call, answer)) }
     }
   }
 

@@ -22,6 +22,10 @@ public struct StateLog: WorkerObserver {
       logger.error(
         "no broker can be reached; requests wait, results are not published",
         metadata: [LogKey.reason: .string(BoundedText.of(reason, limit: 500))])
+    case .clockStepped(let step):
+      logger.warning(
+        "the system's clock was set, and the worker's time with it: requests may have been answered by a wrong clock",
+        metadata: ["step_seconds": .stringConvertible(step.secondsRounded)])
     case .brokerReachable(let duration):
       logger.info("a broker answers again", metadata: [LogKey.seconds: seconds(duration)])
     }

@@ -79,6 +79,7 @@ public final class SnapshotGauges: Sendable {
       Value("ledger_remembered_orders", Double(snapshot.rememberedOrders)),
       Value("ready", snapshot.isReady ? 1 : 0),
       Value("backlog_stale", snapshot.isBacklogStale ? 1 : 0),
+      Value("clock_difference_seconds", Double(snapshot.clockDifference.microseconds) / 1e6),
       Value("broker_unreachable", snapshot.brokerUnreachableSince == nil ? 0 : 1),
       Value("kill_switch_last_call_seconds", snapshot.killSwitchesSentIn?.seconds ?? 0),
       Value("build_info", 1, [("version", snapshot.version)]),

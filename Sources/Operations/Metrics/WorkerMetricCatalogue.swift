@@ -38,6 +38,9 @@ public enum WorkerMetricCatalogue {
       "Orders that were looked up after an accepted cancel, by what became of them.",
       kind: .counter),
     .init("cancel_worker_dead_letters_total", "Messages that went to the dead-letter topic.", kind: .counter),
+    .init(
+      "cancel_worker_clock_steps_total",
+      "How often the system's clock was set by more than a second while the worker ran.", kind: .counter),
     .init("cancel_worker_rebalances_total", "Partitions assigned, revoked or lost, as events.", kind: .counter),
     .init(
       "cancel_worker_ledger_restore_duration_seconds", "How long the last reading of a ledger took.", kind: .gauge,
@@ -86,6 +89,10 @@ public enum WorkerMetricCatalogue {
     .init(
       "cancel_worker_backlog_stale",
       "1 while the figures of open requests are those of before the partitions were lost.", kind: .gauge),
+    .init(
+      "cancel_worker_clock_difference_seconds",
+      "How far the system's clock is ahead of the worker's time, which follows it; negative where it is behind.",
+      kind: .gauge, unit: "seconds"),
     .init("cancel_worker_broker_unreachable", "1 while no broker answers.", kind: .gauge),
     .init("cancel_worker_breakers", "User keys by the state of their breaker.", kind: .gauge),
     .init("cancel_worker_api_out", "1 while calls are held back because the API fails.", kind: .gauge),

@@ -28,6 +28,7 @@ public struct WorkerMetrics: WorkerObserver {
   private let sweeps: [Counter]
   private let confirmations: [ConfirmationEvent.Verdict: Counter]
   private let deadLetters: Counter
+  private let clockSteps: Counter
   private let assignments: Counter
   private let revocations: Counter
   private let losses: Counter
@@ -77,6 +78,7 @@ public struct WorkerMetrics: WorkerObserver {
         (verdict, counter("confirmations_total", [("verdict", verdict.rawValue)]))
       })
     deadLetters = counter("dead_letters_total")
+    clockSteps = counter("clock_steps_total")
     assignments = counter("rebalances_total", [("kind", "assigned")])
     revocations = counter("rebalances_total", [("kind", "revoked")])
     losses = counter("rebalances_total", [("kind", "lost")])
@@ -101,9 +103,13 @@ public struct WorkerMetrics: WorkerObserver {
     for event in events { confirmations[event.verdict]?.increment() }
   }
 
-  /// Counts sweeps that ended.
+  /// Counts sweeps that ended, and steps of the clock.
   public func changed(_ change: WorkerChange) {
-    if case .engine(.sweepEnded(_, let outcome, _), _) = change { sweeps[Int(outcome.rawValue)].increment() }
+    switch change {
+    case .engine(.sweepEnded(_, let outcome, _), _): sweeps[Int(outcome.rawValue)].increment()
+    case .clockStepped: clockSteps.increment()
+    case .engine, .brokerReachable, .brokerUnreachable: break
+    }
   }
 
   /// Counts a call and how long it took.

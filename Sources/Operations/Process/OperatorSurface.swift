@@ -17,6 +17,8 @@ public struct OperatorSurface: Sendable {
   private let initial: WorkerSnapshot
   private let connections: AdminSources.Connections
   private let environments: AccountEnvironments
+  private let clock = SteadyClock()
+  private let started: SteadyClock.Reading
 
   /// The surface of a worker that is still to be made.
   public init(_ configuration: WorkerConfiguration, setup: WorkerSetup, logger: Logger) {
@@ -29,12 +31,14 @@ public struct OperatorSurface: Sendable {
     registry = PrometheusRegistry.forWorker()
     environments = AccountEnvironments(setup.accounts)
     requestLog = RequestLog(logger: logger)
-    let now = SteadyClock().now
+    let started = clock.reading
+    let now = started.time
     var initial = WorkerSnapshot(
       takenAt: now, startedAt: now, version: setup.version, instance: setup.instanceID, state: .starting)
     initial.backlog = .unknown
     initial.notReady = [.init(Readiness.Missing.broker.rawValue, Readiness.Missing.broker.sentence)]
     self.initial = initial
+    self.started = started
     connections = AdminSources.Connections(
       api: (try? setup.api.validated()).map { "\($0.host):\($0.port)" } ?? setup.api.baseURL,
       brokers: configuration.kafka.bootstrapServers, consumerGroup: setup.groupID)
@@ -74,11 +78,12 @@ public struct OperatorSurface: Sendable {
       configuration: configuration,
       sources: AdminSources(
         initialSnapshot: initial,
-        snapshot: { [worker, initial] in
+        snapshot: { [worker, initial, clock, started] in
           guard let worker = worker.get() else { return initial }
-          if let snapshot = await worker.snapshot(startedAt: initial.startedAt) { return snapshot }
+          if let snapshot = await worker.snapshot(startedAt: clock.corrected(started)) { return snapshot }
           var ended = initial
-          ended.takenAt = SteadyClock().now
+          ended.takenAt = clock.now
+          ended.startedAt = clock.corrected(started)
           ended.state = .stopping
           ended.notReady = [.init(Readiness.Missing.stop.rawValue, Readiness.Missing.stop.sentence)]
           return ended

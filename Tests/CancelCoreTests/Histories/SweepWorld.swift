@@ -91,18 +91,30 @@ struct SweepWorld {
     start()
   }
 
+  /// The worker's clock is set; what is in flight takes as long as it would have.
+  mutating func setClock(by step: Duration) {
+    now = now + step
+    for index in flights.indices { flights[index].at = flights[index].at + step }
+    for key in pending.keys {
+      pending[key]?.isGoneFrom.clockStepped(by: step)
+      pending[key]?.isListedUntil.clockStepped(by: step)
+    }
+    engine.clockStepped(by: step, at: now)
+    engine.advance(to: now)
+  }
+
   mutating func addOrders(_ orders: some Sequence<Int64>, account: Int = 0) {
     for order in orders { pending[OrderKey(orderID: order, account: number(account))] = Pending() }
   }
 
   private func number(_ account: Int) -> AccountNumber { AccountNumber(index: Int32(account)) }
 
-  mutating func send(_ request: SweepRequest) {
+  mutating func send(_ request: SweepRequest, stampedAt: Timestamp? = nil) {
     log.append(
       .sweep(
         ReceivedSweep(
           request: request, source: SourceCoordinates(topic: "requests", partition: 0, offset: Int64(log.count)),
-          producedAt: now, receivedAt: now)))
+          producedAt: stampedAt ?? now, receivedAt: now)))
   }
 
   mutating func cancel(_ order: Int64, account: Int = 0, _ details: RequestDetails = RequestDetails()) {

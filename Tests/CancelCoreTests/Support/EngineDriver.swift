@@ -14,6 +14,8 @@ struct EngineDriver {
   private(set) var now = at(0)
   private(set) var sent: [Sent] = []
   private(set) var results: [CancelResult] = []
+  /// What was written to the ledger, in order.
+  private(set) var ledger: [CommitBatch.LedgerEntry] = []
   private var flights: [(answersAt: Timestamp, call: Call)] = []
   private var ids = RequestIDs()
   private var nextOffset: Int64 = 0
@@ -30,13 +32,24 @@ struct EngineDriver {
     engine.restored(.first, position: 0, at: now)
   }
 
-  /// Gives the engine a request.
-  mutating func request(_ order: Int64, account: Int = 0, _ priority: Priority = .routine, deadline: Timestamp? = nil) {
+  /// Gives the engine a request, which was produced now unless a stamp is given.
+  mutating func request(
+    _ order: Int64, account: Int = 0, _ priority: Priority = .routine, deadline: Timestamp? = nil,
+    producedAt: Timestamp? = nil
+  ) {
     nextOffset += 1
     _ = engine.receive(
       .make(
         order: order, account: AccountName("a\(account)"), priority: priority, deadline: deadline, offset: nextOffset,
-        producedAt: now), at: now)
+        producedAt: producedAt ?? now, receivedAt: now), at: now)
+  }
+
+  /// The system's clock is set; the calls in flight take as long as they would have.
+  mutating func setClock(by step: Duration) {
+    now = now + step
+    for index in flights.indices { flights[index].answersAt = flights[index].answersAt + step }
+    engine.clockStepped(by: step, at: now)
+    engine.advance(to: now)
   }
 
   /// Lets time pass until `end`, or until nothing is left to do; `answer` says what the API says to a call.
@@ -70,9 +83,11 @@ struct EngineDriver {
     }
   }
 
-  private mutating func commit() {
+  /// Publishes what has gathered.
+  mutating func commit() {
     while let batch = engine.nextBatch() {
       results += batch.results
+      ledger += batch.ledger
       engine.committed()
     }
   }

@@ -73,7 +73,7 @@ import Testing
     }
 
     mutating func answer(_ call: Call, _ kind: CancelAnswer.Kind = .accepted) {
-      handle(.answered(call, CancelAnswer(kind: kind, httpStatus: 200), sentAt: now))
+      handle(.answered(call, CancelAnswer(kind: kind, httpStatus: 200)))
       handle(.timer)
     }
 

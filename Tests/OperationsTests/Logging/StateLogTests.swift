@@ -51,6 +51,13 @@ import Testing
     #expect(lines.entries[2].facts[LogKey.seconds] == "90.0")
   }
 
+  @Test(arguments: [(-900, "-900.0"), (2, "2.0")])
+  func aClockThatWasSetIsAWarningWithItsStep(step: Int, said: String) {
+    log.changed(.clockStepped(by: .seconds(step)))
+    #expect(lines.entries.map(\.level) == [.warning])
+    #expect(lines.entries.first?.facts["step_seconds"] == said)
+  }
+
   @Test func partitionsComeAndGo() {
     log.assigned([1, 0])
     log.restored([0, 1], records: 7, after: .seconds(2))

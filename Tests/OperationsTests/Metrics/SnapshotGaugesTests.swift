@@ -1,3 +1,4 @@
+import CancelAPI
 import CancelContract
 import CancelCore
 import CancelService
@@ -101,6 +102,16 @@ import Testing
       #""backlog":"lastKnown""#, #""backlogAgeSeconds":40"#, #""brokerUnreachableForSeconds":55"#, #""killSwitch":21"#,
       #""state":"unassigned""#,
     ] { #expect(status.contains(part), "\(part) is not in \(status)") }
+  }
+
+  @Test func theClocksDifferenceHasASign() {
+    var snapshot = Sample.snapshot()
+    snapshot.clockDifference = .milliseconds(-900_500)
+    SnapshotGauges(factory: registry).set(from: snapshot)
+    #expect(registry.sample("cancel_worker_clock_difference_seconds") == -900.5)
+    WorkerMetrics(factory: registry, environments: AccountEnvironments(Accounts([]))).changed(
+      .clockStepped(by: .seconds(-900)))
+    #expect(registry.sample("cancel_worker_clock_steps_total") == 1)
   }
 
   @Test func whatIsNotKnownHasNoFigure() {
