@@ -132,7 +132,11 @@ struct SweepWorld {
       commit()
       let next = min(flights.map(\.at).min() ?? .distantFuture, engine.nextWake() ?? .distantFuture)
       if read < log.count { continue }
-      guard next <= end else { break }
+      guard next <= end else {
+        // A batch that was aborted last is made again before the time is up.
+        if engine.hasSomethingToCommit { continue }
+        break
+      }
       now = max(now, next)
       if chance(settings.kill) {
         kill()
@@ -145,7 +149,7 @@ struct SweepWorld {
     }
     now = max(now, end)
     engine.advance(to: now)
-    commit()
+    repeat { commit() } while engine.hasSomethingToCommit
   }
 
   private mutating func receive() {
