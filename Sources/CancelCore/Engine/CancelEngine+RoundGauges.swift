@@ -32,6 +32,13 @@ public struct SwitchGauges: Sendable, Equatable {
   public var accounts: [AccountName]
   /// When the sweep begins.
   public var due: Timestamp
+
+  /// The switch `cancelID`, which sweeps `accounts` at `due`.
+  public init(cancelID: String, accounts: [AccountName], due: Timestamp) {
+    self.cancelID = cancelID
+    self.accounts = accounts
+    self.due = due
+  }
 }
 
 /// A campaign's part in one partition, at one moment.

@@ -1,3 +1,5 @@
+import CancelContract
+import CancelCore
 import Foundation
 import Testing
 
@@ -17,6 +19,9 @@ import Testing
     var snapshot = Sample.snapshot()
     snapshot.keys = [Sample.key("aaaa0000")]
     snapshot.lag = [0: 1]
+    snapshot.rounds.switches = [
+      SwitchGauges(cancelID: "dms-1", accounts: ["default"], due: snapshot.takenAt + .seconds(30))
+    ]
     SnapshotGauges(factory: registry, accountLabels: true).set(from: snapshot)
     ProcessMetrics(factory: registry).update()
     let scrape = registry.exposition(.text)
