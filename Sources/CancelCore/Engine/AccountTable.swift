@@ -58,7 +58,8 @@ struct AccountTable: Sendable {
   mutating func configure(_ accounts: [AccountName: QuotaKey], environments: [AccountName: APIEnvironment]) {
     self.environments = [:]
     for index in quotaKeys.indices { quotaKeys[index] = nil }
-    for (name, key) in accounts {
+    // By name: numbers decide what goes first where nothing else does.
+    for (name, key) in accounts.sorted(by: { $0.key.description < $1.key.description }) {
       let number = number(of: name)
       quotaKeys[Int(number.index)] = key
       self.environments[number] = environments[name]

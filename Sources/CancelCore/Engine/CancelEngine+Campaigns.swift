@@ -66,21 +66,20 @@ extension CancelEngine {
   }
 
   /// Goes on with the campaigns of a partition whose ledger was read: what is open is counted, what is done is kept.
-  mutating func resumeCampaigns(of number: Int32, at now: Timestamp) {
-    for (key, state) in partitions[number].orders {
-      guard case .open(let slot) = state else { continue }
-      let account = accounts.name(of: key.account)
+  mutating func resumeCampaigns(of number: Int32, _ open: [OrderSlot], at now: Timestamp) {
+    for slot in open {
+      let account = accounts.name(of: orders[slot].ref.key.account)
       for request in orders[slot].requests where !request.isRepetition {
         join(request.received.echo, of: account, partition: number, producedAt: request.received.producedAt, at: now)
       }
     }
-    for record in partitions[number].annex.sweeps.values {
+    for record in partitions[number].annex.sweeps.values.sorted(by: { $0.offset < $1.offset }) {
       let received = record.received
       join(
         received.echo, of: accountName(of: received.request.scope), partition: number,
         producedAt: record.firedDue ?? received.producedAt, at: now)
     }
-    for (id, tally) in partitions[number].annex.campaigns {
+    for (id, tally) in partitions[number].annex.campaigns.sorted(by: { $0.key < $1.key }) {
       let ref = CampaignRef(partition: number, id: id)
       if campaigns[ref] == nil {
         // Whether its last record was published is not known: it is published once more.
@@ -101,17 +100,18 @@ extension CancelEngine {
   ///
   /// - Parameter subjects: the campaigns whose record is due, by partition, among other things.
   mutating func addCampaigns(_ subjects: [Int32: [LedgerSubject]], to batch: inout CommitBatch) {
-    var tallies: [CampaignRef: CampaignTally] = [:]
+    var answered: [CampaignRef: [CancelResult]] = [:]
     for result in batch.results {
-      guard let id = result.echo.details.campaignID else { continue }
-      let ref = CampaignRef(partition: result.source.partition, id: id)
-      var tally =
-        tallies[ref] ?? partitions[ref.partition].annex.campaigns[id]
-        ?? CampaignTally(firstProducedAt: result.stages.produced)
-      tally.count(result)
-      tallies[ref] = tally
+      guard let ref = result.campaign else { continue }
+      answered[ref, default: []].append(result)
     }
-    for (ref, tally) in tallies {
+    var tallies: [CampaignRef: CampaignTally] = [:]
+    for (ref, results) in answered.sorted(by: { $0.key < $1.key }) {
+      var tally =
+        partitions[ref.partition].annex.campaigns[ref.id]
+        ?? CampaignTally(firstProducedAt: results[0].stages.produced)
+      for result in results { tally.count(result) }
+      tallies[ref] = tally
       batch.ledger.append(
         CommitBatch.LedgerEntry(
           partition: ref.partition, key: LedgerKey.campaign(ref.id).utf8, value: LedgerRecord.campaign(tally).encoded())
@@ -122,8 +122,8 @@ extension CancelEngine {
     for (partition, subjects) in subjects {
       for case .campaign(let id) in subjects { due.insert(CampaignRef(partition: partition, id: id)) }
     }
-    for ref in due.sorted(by: { ($0.partition, $0.id) < ($1.partition, $1.id) }) {
-      let record = record(of: ref, tallies[ref], answeredByBatch: batch.results.filter { $0.isPart(of: ref) })
+    for ref in due.sorted() {
+      let record = record(of: ref, tallies[ref], answeredByBatch: answered[ref] ?? [])
       batch.campaigns.append(CampaignUpdate(partition: ref.partition, campaignID: ref.id, record: record))
       campaigns[ref]?.isChanged = false
       campaigns[ref]?.publishedAt = lastAdvance
@@ -149,8 +149,8 @@ extension CancelEngine {
       counts.outcomes = outcomes
       return counts
     }
-    for (account, waiting) in campaign.unanswered {
-      guard let account, byAccount[account] != nil || byAccount.count < CampaignRecord.mostAccounts else { continue }
+    for (account, waiting) in campaign.unansweredByName {
+      guard byAccount[account] != nil || byAccount.count < CampaignRecord.mostAccounts else { continue }
       byAccount[account, default: CampaignRecord.Counts()].waiting = waiting
     }
     let (reason, end) = outlook(of: campaign, at: lastAdvance)
@@ -166,8 +166,8 @@ extension CancelEngine {
     guard campaign.waiting > 0 else { return (nil, nil) }
     var reason: ProgressEvent.Reason?
     var end: Timestamp? = now
-    for (account, _) in campaign.unanswered {
-      guard let account, let key = accounts.configuredNumber(of: account).flatMap({ accounts.quotaKey(of: $0) }) else {
+    for (account, _) in campaign.unansweredByName {
+      guard let key = accounts.configuredNumber(of: account).flatMap({ accounts.quotaKey(of: $0) }) else {
         continue
       }
       if let cause = closedGate(before: key) {
@@ -185,14 +185,14 @@ extension CancelEngine {
   /// A batch was committed: what it counted of campaigns counts.
   mutating func committedCampaigns(_ batch: CommitBatch, _ owned: Set<Int32>) {
     for result in batch.results {
-      guard let id = result.echo.details.campaignID, owned.contains(result.source.partition) else { continue }
-      campaigns[CampaignRef(partition: result.source.partition, id: id)]?.remove(result.account)
+      guard let ref = result.campaign, owned.contains(ref.partition) else { continue }
+      campaigns[ref]?.remove(result.account)
     }
-    for (ref, tally) in batch.tallies where owned.contains(ref.partition) {
+    let published = Set(batch.campaigns.map { CampaignRef(partition: $0.partition, id: $0.campaignID) })
+    for (ref, tally) in batch.tallies.sorted(by: { $0.key < $1.key }) where owned.contains(ref.partition) {
       partitions[ref.partition].annex.campaigns[ref.id] = tally
       planForgetting(ref, tally)
-      let isPublished = batch.campaigns.contains { $0.partition == ref.partition && $0.campaignID == ref.id }
-      if !isPublished { noteChange(of: ref, at: lastAdvance) }
+      if !published.contains(ref) { noteChange(of: ref, at: lastAdvance) }
     }
   }
 
@@ -209,7 +209,8 @@ extension CancelEngine {
 }
 
 extension CancelResult {
-  fileprivate func isPart(of campaign: CampaignRef) -> Bool {
-    source.partition == campaign.partition && echo.details.campaignID == campaign.id
+  /// The part of a campaign that counts it; `nil` where its request names none.
+  fileprivate var campaign: CampaignRef? {
+    echo.details.campaignID.map { CampaignRef(partition: source.partition, id: $0) }
   }
 }

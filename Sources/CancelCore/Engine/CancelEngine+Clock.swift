@@ -41,7 +41,9 @@ extension CancelEngine {
   private mutating func stepPartition(_ number: Int32, by step: Duration, at now: Timestamp) {
     let (keys, looks) = partitions[number].clockStepped(by: step, window: policy.quotaWindow, at: now)
     for key in keys { markChanged(OrderRef(key: key, partition: number)) }
-    for key in partitions[number].annex.changedSides.keys { markChanged(OrderRef(key: key, partition: number)) }
+    for key in partitions[number].annex.changedSides.keys.sorted() {
+      markChanged(OrderRef(key: key, partition: number))
+    }
     if !partitions[number].annex.changed.isEmpty { scheduleCommit(number) }
     guard let assignment = partitions[number].assignment else { return }
     for time in looks { expiryTimers.insert(ExpiryTimer(at: time, assignment: assignment)) }
@@ -49,7 +51,7 @@ extension CancelEngine {
 
   /// Sweeps, switches, campaigns and confirmations.
   private mutating func stepRounds(by step: Duration, at now: Timestamp) {
-    for (ref, sweep) in sweeps {
+    for (ref, sweep) in sweeps.sorted(by: { $0.key < $1.key }) {
       let record = partitions[ref.partition].annex.sweeps[ref.offset] ?? sweep.record
       sweeps[ref]?.clockStepped(by: step, record)
       endedSweeps.append(ref)
@@ -60,7 +62,7 @@ extension CancelEngine {
     }
     switchTimers.update { $0.at.clockStepped(by: step) }
     for number in partitions.numbers where partitions[number].phase == .active {
-      for (name, record) in partitions[number].annex.switches {
+      for (name, record) in partitions[number].annex.switches.sorted(by: { $0.key < $1.key }) {
         // One that is overdue all at once may be moved by what is read next.
         let at = max(record.due, now + CancelEngine.graceForRenewals)
         switchTimers.insert(SwitchTimer(at: at, partition: number, name: name))
@@ -69,7 +71,7 @@ extension CancelEngine {
     for ref in campaigns.keys { campaigns[ref]?.publishedAt.clockStepped(by: step) }
     campaignTimers.update { $0.at.clockStepped(by: step) }
     for number in partitions.numbers where partitions[number].phase != .restoring {
-      for (id, tally) in partitions[number].annex.campaigns {
+      for (id, tally) in partitions[number].annex.campaigns.sorted(by: { $0.key < $1.key }) {
         planForgetting(CampaignRef(partition: number, id: id), tally)
       }
     }

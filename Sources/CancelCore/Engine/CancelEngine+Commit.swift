@@ -254,7 +254,7 @@ extension CancelEngine {
     let sides = partitions[number].annex.drainSides(of: key)
     guard !sides.isEmpty, let orderID = OrderID(key.orderID) else { return }
     part.sides[key] = sides
-    for side in sides {
+    for side in sides.sorted() {
       let ledgerKey = side.ledgerKey(orderID, accounts.name(of: key.account))
       write(partitions[number].annex.record(of: side, key), ledgerKey, number, into: &batch)
     }

@@ -69,8 +69,9 @@ extension CancelEngine {
 
   /// Goes on with the confirmations of a partition whose ledger was read.
   mutating func resumeConfirmations(of number: Int32, at now: Timestamp) {
-    for (key, record) in partitions[number].annex.confirmations.sorted(by: { $0.value.acceptedAt < $1.value.acceptedAt }
-    )
+    for (key, record) in partitions[number].annex.confirmations.sorted(by: {
+      ($0.value.acceptedAt, $0.key) < ($1.value.acceptedAt, $1.key)
+    })
     where !confirmed.contains(where: { $0.ref == OrderRef(key: key, partition: number) }) {
       confirm(record, OrderRef(key: key, partition: number), at: now)
     }

@@ -145,14 +145,14 @@ extension CancelEngine {
     let open = openOrdersByArrival(number)
     for slot in open { restoreArrival(slot, &releases, at: now) }
     for (key, times) in releases { keys[key.index].quota.restore(releases: times) }
-    resumeRounds(of: number, at: now)
+    resumeRounds(of: number, open, at: now)
     for slot in open { reopen(slot, at: now) }
   }
 
   /// Goes on with the sweeps, switches, campaigns and confirmations of a partition whose ledger was read.
-  private mutating func resumeRounds(of number: Int32, at now: Timestamp) {
+  private mutating func resumeRounds(of number: Int32, _ open: [OrderSlot], at now: Timestamp) {
     let annex = partitions[number].annex
-    resumeCampaigns(of: number, at: now)
+    resumeCampaigns(of: number, open, at: now)
     for record in annex.sweeps.values.sorted(by: { $0.offset < $1.offset }) {
       let switchName =
         record.firedDue == nil ? nil : annex.switches.first { $0.value.received.source.offset == record.offset }?.key
@@ -160,10 +160,10 @@ extension CancelEngine {
       if switchName != nil { markChanged(.sweep(record.offset), in: number) }
     }
     let position = partitions[number].position ?? 0
-    for offset in annex.marks.keys where annex.sweeps[offset] == nil && offset < position {
+    for offset in annex.marks.keys.sorted() where annex.sweeps[offset] == nil && offset < position {
       forgetMarks(of: SweepRef(partition: number, offset: offset))
     }
-    for (name, record) in annex.switches {
+    for (name, record) in annex.switches.sorted(by: { $0.key < $1.key }) {
       switchTimers.insert(SwitchTimer(at: max(record.due, now), partition: number, name: name))
     }
     resumeConfirmations(of: number, at: now)
@@ -186,7 +186,7 @@ extension CancelEngine {
   mutating func joinPieces(of number: Int32, at now: Timestamp) {
     let restored = partitions[number].restoredPieces
     partitions[number].restoredPieces = [:]
-    for (key, pieces) in restored where !pieces.isEmpty {
+    for (key, pieces) in restored.sorted(by: { $0.key < $1.key }) where !pieces.isEmpty {
       let ref = OrderRef(key: key, partition: number)
       partitions[number].extraRecords[key] = Set(pieces.keys)
       let slot: OrderSlot

@@ -217,7 +217,7 @@ extension CancelEngine {
   /// Has the marks of a sweep that has ended deleted from the ledger.
   mutating func forgetMarks(of ref: SweepRef) {
     guard let marks = partitions[ref.partition].annex.marks.removeValue(forKey: ref.offset) else { return }
-    for key in marks.keys {
+    for key in marks.keys.sorted() {
       partitions[ref.partition].annex.markChanged(.mark(sweep: ref.offset), of: key)
       markChanged(OrderRef(key: key, partition: ref.partition))
     }

@@ -109,7 +109,7 @@ extension RememberedRecord {
 extension LedgerAnnex {
   /// The clock was set: deadlines that were counted from a receipt move, and those of lookups.
   mutating func clockStepped(by step: Duration) {
-    for (offset, var record) in sweeps {
+    for (offset, var record) in sweeps.sorted(by: { $0.key < $1.key }) {
       let isProducedByThisClock = record.received.clockStepped(by: step)
       // The deadline of a sweep that a switch began is counted from when it fired.
       if record.received.request.deadline == nil, isProducedByThisClock || record.firedDue != nil {
@@ -118,7 +118,7 @@ extension LedgerAnnex {
       }
       sweeps[offset] = record
     }
-    for (name, var record) in switches {
+    for (name, var record) in switches.sorted(by: { $0.key < $1.key }) {
       if record.received.clockStepped(by: step) {
         record.due.clockStepped(by: step)
         markChanged(.deadMansSwitch(name))

@@ -11,7 +11,7 @@ enum LedgerSubject: Hashable, Sendable {
 }
 
 /// What the ledger keeps beside an order's own record, and writes together with it.
-enum SideRecord: Hashable, Sendable {
+enum SideRecord: Hashable, Comparable, Sendable {
   /// That the sweep with this offset has answered for the order.
   case mark(sweep: Int64)
   /// That its cancel is to be confirmed.

@@ -236,11 +236,15 @@ struct RequestPieces: Sendable {
 ///
 /// An order id names an order only within its account's environment, so the account is part of the key: a request under
 /// another account is never answered from this one's outcome.
-struct OrderKey: Hashable, Sendable {
+struct OrderKey: Hashable, Comparable, Sendable {
   /// The order's id.
   var orderID: Int64
   /// The account, by its number in the engine's `AccountTable`.
   var account: AccountNumber
+
+  static func < (left: OrderKey, right: OrderKey) -> Bool {
+    (left.orderID, left.account.index) < (right.orderID, right.account.index)
+  }
 }
 
 /// One order within one partition of the requests, and of the ledger.
