@@ -37,6 +37,12 @@ final class GroupModel {
       world.note("worker \(worker.index) is back in generation \(generation)")
       return assign(to: worker, in: world)
     }
+    if !isRestart, case .stable = phase, members[worker.index] != nil, assignment[worker.index] != nil,
+      worker.index != members.keys.min()
+    {
+      // A member that is no leader and joins again unasked gets what it had, under the same generation.
+      return assign(to: worker, in: world)
+    }
     if case .stable = phase {
       members[worker.index] = true
       rebalance(in: world, "worker \(worker.index) joins", except: worker.index)

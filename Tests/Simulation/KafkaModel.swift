@@ -11,6 +11,16 @@ struct KafkaModel {
     var partition: Int32
   }
 
+  /// Where a request stands.
+  struct Place: Hashable, Comparable {
+    var partition: Int32
+    var offset: Int64
+
+    static func < (left: Place, right: Place) -> Bool {
+      (left.partition, left.offset) < (right.partition, right.offset)
+    }
+  }
+
   struct Record {
     var offset: Int64
     var key: [UInt8]

@@ -26,4 +26,10 @@ public enum Mutant: String, CaseIterable, Sendable {
   case movesThePositionPastWhatIsLeft = "moves-the-position-past-what-is-left"
   /// The ledger does not hold which orders a sweep has answered for.
   case forgetsWhatASweepAnswered = "forgets-what-a-sweep-answered"
+  /// The worker's time goes on from where the system's clock stood at the start, whatever that is set to later.
+  case neverCorrectsTheClock = "never-corrects-the-clock"
+  /// The worker's time jumps with the system's clock, and nobody moves the calls along that hold the quota.
+  case followsTheSystemClock = "follows-the-system-clock"
+  /// Kill-switches wait behind routine requests.
+  case takesKillSwitchesForRoutine = "takes-kill-switches-for-routine"
 }

@@ -6,6 +6,8 @@ struct Oracle {
   private struct Asked {
     var order: Int64?
     var producedAt: Timestamp
+    /// No earlier than this can it be said to have expired, where all clocks are right from its production on.
+    var deadline = Timestamp.distantPast
     var results = 0
     /// The user keys whose accounts are swept; `nil` for one order's request.
     var sweptKeys: [Int]?
@@ -16,33 +18,35 @@ struct Oracle {
     var firedResults = 0
   }
 
-  private struct Place: Hashable, Comparable {
-    var partition: Int32
-    var offset: Int64
-
-    static func < (left: Place, right: Place) -> Bool {
-      (left.partition, left.offset) < (right.partition, right.offset)
-    }
-  }
+  private typealias Place = KafkaModel.Place
 
   private let isExactlyOnce: Bool
-  private let acceptedWindow: Duration
+  /// An acceptance is remembered at least for this long; workers whose clocks are set are given longer memories.
+  private let acceptedWindow = Duration.seconds(200)
   private var asked: [Place: Asked] = [:]
   /// Orders whose acceptance is published, and since when.
   private var accepted: [Int64: Timestamp] = [:]
+  private var calledOrders: Set<Int64> = []
   private(set) var violations: [String] = []
   private(set) var answered = 0
+  /// Since when all clocks are right and every worker has had the time to see it.
+  var clocksAreRightSince: Timestamp?
 
-  init(isExactlyOnce: Bool, acceptedWindow: Duration) {
-    self.isExactlyOnce = isExactlyOnce
-    self.acceptedWindow = max(acceptedWindow, .seconds(200))
-  }
+  init(isExactlyOnce: Bool) { self.isExactlyOnce = isExactlyOnce }
+
+  /// How exactly a worker's time of an answer can be told in true time.
+  private var clockTolerance: Duration { clocksAreRightSince == .distantPast ? .zero : .milliseconds(100) }
 
   mutating func violation(_ text: String) { violations.append(text) }
 
-  mutating func produced(_ partition: Int32, _ offset: Int64, order: Int64?, at time: Timestamp) {
-    asked[Place(partition: partition, offset: offset)] = Asked(order: order, producedAt: time)
+  mutating func produced(
+    _ partition: Int32, _ offset: Int64, order: Int64?, at time: Timestamp, deadline: Timestamp
+  ) {
+    asked[Place(partition: partition, offset: offset)] = Asked(order: order, producedAt: time, deadline: deadline)
   }
+
+  /// Whether any worker ever called for the order.
+  func hasCalled(_ order: Int64) -> Bool { calledOrders.contains(order) }
 
   mutating func producedSweep(_ partition: Int32, _ offset: Int64, keys: [Int], isSwitch: Bool, at time: Timestamp) {
     asked[Place(partition: partition, offset: offset)] = Asked(
@@ -84,13 +88,14 @@ struct Oracle {
 
   /// A call leaves a worker.
   mutating func called(_ order: Int64, at now: Timestamp) {
+    calledOrders.insert(order)
     if let since = accepted[order], since + acceptedWindow > now {
       violation("order \(order) is called again, though its acceptance is published and remembered")
     }
   }
 
-  /// A result is there for a `read_committed` reader.
-  mutating func published(_ result: CancelResult, _ api: APIModel, at now: Timestamp) {
+  /// A result is there for a `read_committed` reader; it was answered at this true time.
+  mutating func published(_ result: CancelResult, answeredAt: Timestamp, _ api: APIModel) {
     let place = Place(partition: result.source.partition, offset: result.source.offset)
     guard let request = asked[place] else { return violation("a result for \(result.source), which nobody asked for") }
     if let keys = request.sweptKeys { return publishedOfSweep(result, place, keys: keys, api) }
@@ -106,9 +111,14 @@ struct Oracle {
     // It speaks of the time of its answer: another request's call may have cancelled the order since.
     if result.outcome == .expired, let order = request.order,
       let cancelled = api.cancelledAt[order]?.first(where: { $0 >= request.producedAt }),
-      cancelled <= result.stages.answered
+      cancelled + clockTolerance <= answeredAt
     {
       violation("\(result.source) says that order \(order) was not cancelled, and the API cancelled it")
+    }
+    if result.outcome == .expired, let right = clocksAreRightSince, right <= request.producedAt,
+      answeredAt + .milliseconds(1200) < request.deadline
+    {
+      violation("\(result.source) is said to have expired \(request.deadline - answeredAt) before its deadline")
     }
     if request.order == nil, result.outcome != .invalid {
       violation("\(result.source) is no request, and was not invalid")

@@ -81,7 +81,7 @@ final class SimulatedCommit {
       world.kafka.append(
         entry.key, entry.value, to: .init(topic: .ledger, partition: entry.partition), in: transaction)
     }
-    let duration = world.timePerRecord * (batch.results.count + batch.ledger.count)
+    let duration = world.timeToProduce(batch.results.count + batch.ledger.count)
     if duration > .seconds(7) { return owner.later(.seconds(7)) { self.fail(.timedOut) } }
     if world.fault(30) { return owner.later(duration) { self.fail(.passing) } }
     owner.later(duration + delay()) { self.decide() }
@@ -175,7 +175,8 @@ final class SimulatedCommit {
     let record = Self.encoder.encode(result)
     do {
       let event = try ResultDecoder().decode(value: record.value, key: record.key, headers: record.headers)
-      world.oracle.published(event.result, world.api, at: world.now)
+      world.oracle.published(
+        event.result, answeredAt: owner.trueTime(of: event.result.stages.answered), world.api)
     } catch {
       world.oracle.violation("a result can't be read: \(error)")
     }

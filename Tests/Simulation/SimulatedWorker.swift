@@ -16,6 +16,9 @@ final class SimulatedWorker {
   private var pausedUntil: Timestamp?
   private var heldBack: [() -> Void] = []
   private var lastSeen: Timestamp
+  let clock: SimulatedClock
+  /// What the clock has stepped as far as the worker knows.
+  private var stepped = Duration.zero
   private(set) var epoch = 0
   private var ids: SplitMix64
 
@@ -29,9 +32,15 @@ final class SimulatedWorker {
   private var outstanding = 0
   private var fetchIsPlanned = false
   private var lastHandover = Timestamp.distantPast
+  /// What an assignment that ended left to the next one: only where that is the fault that was put in.
+  private var leftOver: [KafkaMessage] = []
+  /// Orders whose acceptance was heard under the present assignment.
+  private var acceptedHere: Set<Int64> = []
+  /// Orders of kill-switches that were handed over under the present assignment and that nobody ever called for, by
+  /// user key, with when they were produced.
+  private var waitingKillSwitches: [QuotaKey: [Int64: Timestamp]] = [:]
   /// The assignment whose release the poll thread waits for.
   private var awaitedRelease: UInt64?
-  private var mustJoinAgain = false
 
   private var wakeNumber = 0
   private var turnIsPlanned = false
@@ -40,6 +49,7 @@ final class SimulatedWorker {
     self.index = index
     self.world = world
     lastSeen = world.now
+    clock = SimulatedClock(mutant: world.plan.mutant)
     ids = SplitMix64(seed: world.plan.seed &+ UInt64(index) &* 7919)
   }
 
@@ -52,7 +62,10 @@ final class SimulatedWorker {
     life += 1
     lastSeen = world.now
     (present, assignments, next, resumed, outstanding, awaitedRelease) = (nil, 0, [:], [], 0, nil)
-    (fetchIsPlanned, turnIsPlanned, mustJoinAgain, pausedUntil, heldBack) = (false, false, false, nil, [])
+    (fetchIsPlanned, turnIsPlanned, pausedUntil, heldBack) = (false, false, nil, [])
+    clock.start(at: world.now)
+    stepped = .zero
+    (acceptedHere, waitingKillSwitches) = ([], [:])
     if world.isExactlyOnce { epoch = world.kafka.initTransactions("worker-\(index)") }
     world.writeMarkersSoon()
     var settings = Worker.Settings()
@@ -64,8 +77,10 @@ final class SimulatedWorker {
     if world.plan.mutant == .neverHalvesABatch { settings.commits.slowCommit = .seconds(1_000_000) }
     let requestIDs = SeededBytes(seed: ids.next())
     worker = Worker(
-      settings, accounts: world.accounts, seed: ids.next(), requestID: { requestIDs.next() }, at: world.now)
+      settings, accounts: world.accounts, seed: ids.next(), requestID: { requestIDs.next() },
+      at: clock.reading(at: world.now).time)
     world.note("worker \(index) starts")
+    watchClock()
     world.group.join(self, isRestart: true, in: world)
   }
 
@@ -136,6 +151,34 @@ final class SimulatedWorker {
     }
   }
 
+  // MARK: The clock
+
+  /// The worker's time. Where its clock has stepped, the worker is told first, as by the real shell.
+  private func presentTime() -> Timestamp {
+    let reading = clock.reading(at: world.now)
+    if reading.stepped != stepped {
+      let step = reading.stepped - stepped
+      stepped = reading.stepped
+      world.counts.clockSteps += 1
+      world.note("worker \(index): the clock steps by \(step)")
+      handle(.clockStepped(by: step), at: reading.time)
+    }
+    return reading.time
+  }
+
+  private func watchClock() {
+    later(.seconds(1)) { [unowned self] in
+      _ = self.presentTime()
+      self.watchClock()
+    }
+  }
+
+  /// How long it is until the worker's clock shows this time.
+  private func delay(until time: Timestamp) -> Duration { time - clock.reading(at: world.now).time }
+
+  /// The true time of something that the worker's clock, as it stands now, has told.
+  func trueTime(of told: Timestamp) -> Timestamp { told - (clock.reading(at: world.now).time - world.now) }
+
   // MARK: The consumer
 
   /// The group rebalances: this member is to give its partitions up and join again.
@@ -164,9 +207,39 @@ final class SimulatedWorker {
   }
 
   private func endAssignment() {
+    if world.plan.mutant == .deliversMessagesOfAnEndedAssignment { leftOver = prefetched() }
     present = nil
     resumed = []
-    if world.plan.mutant != .deliversMessagesOfAnEndedAssignment { next = [:] }
+    next = [:]
+    (acceptedHere, waitingKillSwitches) = ([], [:])
+  }
+
+  /// What the client has read ahead and not handed over.
+  private func prefetched() -> [KafkaMessage] {
+    resumed.sorted().flatMap { partition in
+      let available = world.kafka.requests[partition] ?? []
+      let first = next[partition] ?? 0
+      return (first..<min(first + 4, Int64(available.count))).map { message(partition, $0, available[Int($0)]) }
+    }
+  }
+
+  private func message(_ partition: Int32, _ offset: Int64, _ request: KafkaModel.Request) -> KafkaMessage {
+    var value = request.value
+    if world.plan.mutant == .takesKillSwitchesForRoutine {
+      value = Array(
+        String(decoding: value, as: UTF8.self).replacing(",\"priority\":\"killSwitch\"", with: "").utf8)
+    }
+    return KafkaMessage(
+      topic: "requests", partition: partition, offset: offset,
+      timestampMilliseconds: request.producedAt.map { $0.microseconds / 1000 }, value: value)
+  }
+
+  /// The member joins again though nobody rebalances, as after a lost connection: the group may give it the same
+  /// partitions under the same generation.
+  func joinUnasked() {
+    guard isAlive, pausedUntil == nil, present != nil, awaitedRelease == nil else { return }
+    world.note("worker \(index) joins again unasked")
+    hearOfRebalance()
   }
 
   private func joinAgain() {
@@ -235,45 +308,63 @@ final class SimulatedWorker {
 
   private func fetch() {
     guard let number = present, awaitedRelease == nil else { return }
-    var messages: [IncomingMessage] = []
-    let decoder = RequestDecoder(echoedHeaderNames: [], maximumBytes: 10_000)
+    var fetched = leftOver.filter { resumed.contains($0.partition) }
+    leftOver = []
+    outstanding += fetched.count
     for partition in resumed.sorted() {
       let available = world.kafka.requests[partition] ?? []
       var room = Int.random(in: 1...12, using: &world.random)
       while room > 0, outstanding < 50, let offset = next[partition], offset < available.count {
-        let request = available[Int(offset)]
-        let message = KafkaMessage(
-          topic: "requests", partition: partition, offset: offset,
-          timestampMilliseconds: request.producedAt.map { $0.microseconds / 1000 }, value: request.value)
-        messages.append(IncomingMessage(message, decoder: decoder, receivedAt: world.now))
+        fetched.append(message(partition, offset, available[Int(offset)]))
         next[partition] = offset + 1
         outstanding += 1
         room -= 1
       }
     }
-    guard !messages.isEmpty else { return }
+    guard !fetched.isEmpty else { return }
     fetchSoon()
+    let received = clock.reading(at: world.now)
+    let decoder = RequestDecoder(echoedHeaderNames: [], maximumBytes: 10_000)
+    let messages = fetched.map { IncomingMessage($0, decoder: decoder, receivedAt: received.time) }
     // Handed over to the worker's event loop, which keeps the order.
     lastHandover = max(lastHandover, world.now + world.milliseconds(0...2))
     later(lastHandover - world.now) { [unowned self] in
-      let named = self.world.plan.mutant == .deliversMessagesOfAnEndedAssignment ? self.present ?? number : number
-      self.handle(.messages(messages, number: named, credit: messages.count))
+      self.handOver(messages, number: number, stepped: received.stepped)
     }
+  }
+
+  private func handOver(_ messages: [IncomingMessage], number: UInt64, stepped earlier: Duration) {
+    let now = presentTime()
+    var messages = messages
+    if earlier != stepped { for index in messages.indices { messages[index].clockStepped(by: stepped - earlier) } }
+    for case .request(let request, let raw) in messages where worker?.receives(raw.partition, number: number) == true {
+      let order = request.request.orderID.value
+      guard world.isKillSwitch(raw.partition, raw.offset), !world.oracle.hasCalled(order),
+        let key = world.accounts[request.request.account ?? "a0"]
+      else { continue }
+      waitingKillSwitches[key, default: [:]][order] = world.now
+    }
+    handle(.messages(messages, number: number, credit: messages.count), at: now)
   }
 
   // MARK: Effects
 
   func handle(_ event: Worker.Event) {
     guard worker != nil else { return }
+    handle(event, at: presentTime())
+  }
+
+  private func handle(_ event: Worker.Event, at now: Timestamp) {
+    guard worker != nil else { return }
     var effects: [Worker.Effect] = []
-    worker?.handle(event, at: world.now, into: &effects)
+    worker?.handle(event, at: now, into: &effects)
     for effect in effects where isAlive { perform(effect) }
   }
 
   private func perform(_ effect: Worker.Effect) {
     switch effect {
     case .restore(let assignment, let offset, let notBefore):
-      later(max(notBefore - world.now, .zero) + world.milliseconds(1...50)) { [unowned self] in
+      later(max(delay(until: notBefore), .zero) + world.milliseconds(1...50)) { [unowned self] in
         self.restore(assignment, from: offset)
       }
     case .resume(let partitions, let number):
@@ -286,14 +377,15 @@ final class SimulatedWorker {
     case .send(let call): send(call)
     case .list(let list): read(list)
     case .lookUp(let lookup): lookUp(lookup)
-    case .commit(let batch, let number): SimulatedCommit(batch, number: number, of: self).begin()
+    case .commit(let batch, let number):
+      SimulatedCommit(batch, number: number, of: self).begin()
     case .confirm(let positions, let number): confirm(positions, number)
     case .released(let number): if awaitedRelease == number { finishRevocation() }
     case .notify, .report, .changed: break
     case .wake(let time):
       wakeNumber += 1
       let wake = wakeNumber
-      later(time - world.now) { [unowned self] in if self.wakeNumber == wake { self.handle(.timer) } }
+      later(delay(until: time)) { [unowned self] in if self.wakeNumber == wake { self.handle(.timer) } }
     case .turnSoon:
       guard !turnIsPlanned else { return }
       turnIsPlanned = true
@@ -315,8 +407,9 @@ final class SimulatedWorker {
   private func send(_ call: Call) {
     world.counts.calls += 1
     world.note("worker \(index) calls for order \(call.orderID)")
-    world.oracle.called(call.orderID.value, at: world.now)
     guard let key = world.accounts[call.account] else { return }
+    verify(call, key)
+    world.oracle.called(call.orderID.value, at: world.now)
     let sentAt = world.now
     let life = self.life
     // The call is on its way whatever becomes of the process.
@@ -325,7 +418,10 @@ final class SimulatedWorker {
       guard self.life == life else { return }
       switch reply {
       case .answer(let answer):
-        self.later(self.world.milliseconds(0...60)) { [unowned self] in self.handle(.answered(call, answer)) }
+        self.later(self.world.milliseconds(0...60)) { [unowned self] in
+          if answer.kind == .accepted, self.present != nil { self.acceptedHere.insert(call.orderID.value) }
+          self.handle(.answered(call, answer))
+        }
       case .unreachable:
         self.later(self.world.milliseconds(0...20)) { [unowned self] in
           self.handle(.answered(call, APIModel.problem(.transient, nil)))
@@ -335,6 +431,24 @@ final class SimulatedWorker {
           self.handle(.answered(call, APIModel.problem(.ambiguous, nil)))
         }
       }
+    }
+  }
+
+  /// Holds a call against what this worker has heard and what it was handed.
+  private func verify(_ call: Call, _ key: QuotaKey) {
+    let order = call.orderID.value
+    if acceptedHere.contains(order) {
+      world.oracle.violation("worker \(index) calls for order \(order) again, though it heard that it was accepted")
+    }
+    let isKillSwitch = waitingKillSwitches[key]?.removeValue(forKey: order) != nil
+    guard !isKillSwitch, call.priority == .routine || world.plan.mutant == .takesKillSwitchesForRoutine,
+      !world.refusesCredentials, world.clocksAreRight
+    else { return }
+    // Near its deadline it may be answered already.
+    let waiting = waitingKillSwitches[key, default: [:]]
+      .filter { world.now < $0.value + world.policy.killSwitchDeadline - .seconds(3) }
+    if let first = waiting.keys.min() {
+      world.oracle.violation("a routine call for order \(order) goes before the kill-switch for order \(first)")
     }
   }
 

@@ -37,13 +37,19 @@ final class World {
   /// From then on nothing goes wrong any more.
   private(set) var isCalm = false
   /// How long a broker takes for each record of a batch.
-  var timePerRecord = Duration.microseconds(100)
+  private var timePerRecord = Duration.microseconds(100)
+  /// Records a second that the workers together may produce, as by a broker's quota; `nil` for any number.
+  private var produceQuota: Int?
+  private var quotaIsUsedUntil = Timestamp.distantPast
   private var actionsLeft: Int
+  private var killSwitches: Set<KafkaModel.Place> = []
 
   /// Whether this history has any faults at all: in one without, nothing excuses a 429.
   let isDisturbed: Bool
   /// Whether the API refuses credentials in it.
   let refusesCredentials: Bool
+  /// Whether the machines' clocks are set in it. That alone disturbs nothing: quotas go by a clock that is never set.
+  let setsClocks: Bool
 
   init(_ plan: Plan) {
     self.plan = plan
@@ -51,13 +57,14 @@ final class World {
     isExactlyOnce = Int.random(in: 0..<3, using: &random) > 0
     isDisturbed = Int.random(in: 0..<6, using: &random) > 0
     refusesCredentials = isDisturbed && Int.random(in: 0..<4, using: &random) == 0
+    setsClocks = Int.random(in: 0..<3, using: &random) == 0
     partitions = Int32.random(in: 1...3, using: &random)
     kafka = KafkaModel(partitions: partitions)
     var policy = CancelPolicy()
     policy.quotaCalls = [4, 6, 10].randomElement(using: &random) ?? 6
     policy.quotaWindow = .seconds(2)
     policy.reservedForKillSwitch = Int.random(in: 0...2, using: &random)
-    policy.acceptedWindow = plan.mutant == .remembersNothing ? .zero : .seconds(200)
+    policy.acceptedWindow = plan.mutant == .remembersNothing ? .zero : .seconds(2000)
     policy.rejectedWindow = plan.mutant == .remembersNothing ? .zero : .milliseconds(500)
     policy.routineDeadline = .seconds(Int.random(in: 8...25, using: &random))
     policy.killSwitchDeadline = .seconds(40)
@@ -73,7 +80,8 @@ final class World {
       accounts[AccountName("a\(number)")] = QuotaKey(index: number)
     }
     self.accounts = accounts
-    oracle = Oracle(isExactlyOnce: isExactlyOnce, acceptedWindow: policy.acceptedWindow)
+    oracle = Oracle(isExactlyOnce: isExactlyOnce)
+    if !setsClocks { oracle.clocksAreRightSince = .distantPast }
     actionsLeft = Int.random(in: 20...70, using: &random)
     let count = Int.random(in: 1...3, using: &random)
     workers = (0..<count).map { SimulatedWorker(index: $0, world: self) }
@@ -140,6 +148,8 @@ final class World {
     api.faults = 0
     api.isOut = false
     api.refusedKeys = []
+    produceQuota = nil
+    if setsClocks { for worker in workers { setClock(of: worker, ahead: .zero) } }
     timePerRecord =
       plan.mutant == .neverHalvesABatch && timePerRecord > .milliseconds(1) ? timePerRecord : .microseconds(100)
     note("calm")
@@ -152,6 +162,16 @@ final class World {
     writeMarkersSoon()
     group.expireSessions(in: self)
     after(.milliseconds(500)) { [unowned self] in self.tick() }
+  }
+
+  /// How long it takes until the broker has acknowledged so many records.
+  func timeToProduce(_ count: Int) -> Duration {
+    var duration = timePerRecord * count
+    if let produceQuota {
+      quotaIsUsedUntil = max(quotaIsUsedUntil, now) + .seconds(1) * count / produceQuota
+      duration = max(duration, quotaIsUsedUntil - now)
+    }
+    return duration
   }
 
   func writeMarkersSoon() {
@@ -190,9 +210,42 @@ final class World {
     case 92..<94: if isDisturbed { timePerRecord = chance(50) ? .milliseconds(400) : .microseconds(100) }
     case 94..<96: produce(Int.random(in: 20...60, using: &random))
     case 96..<98: produceSweep()
+    case 98: if isDisturbed { workers.randomElement(using: &random)?.joinUnasked() }
+    case 99: if isDisturbed { produceQuota = chance(50) ? Int.random(in: 10...60, using: &random) : nil }
     default: break
     }
+    if setsClocks, chance(6), let worker = workers.randomElement(using: &random) {
+      let most = [0, 0, 700, 5000, 30_000, 900_000].randomElement(using: &random) ?? 0
+      setClock(of: worker, ahead: .milliseconds(Int.random(in: -most...most, using: &random)))
+    }
     if actionsLeft > 0 { after(milliseconds(chance(10) ? 0...3000 : 0...200)) { [unowned self] in self.act() } }
+  }
+
+  // MARK: Clocks
+
+  /// Differences below this are made good without a step.
+  private static let smallestStep = Duration.seconds(1)
+
+  private func setClock(of worker: SimulatedWorker, ahead: Duration) {
+    note("the clock of worker \(worker.index) is set to \(ahead) ahead")
+    worker.clock.set(ahead: ahead)
+    let areRight = workers.allSatisfy { abs($0.clock.ahead.microseconds) < World.smallestStep.microseconds }
+    if !areRight {
+      oracle.clocksAreRightSince = nil
+    } else if oracle.clocksAreRightSince == nil {
+      // A worker looks once a second.
+      oracle.clocksAreRightSince = now + .milliseconds(2500)
+    }
+  }
+
+  /// Whether no worker's clock is far from the true time.
+  var clocksAreRight: Bool { oracle.clocksAreRightSince.map { $0 <= now } ?? false }
+
+  // MARK: Requests
+
+  /// Whether the request at this place is a kill-switch.
+  func isKillSwitch(_ partition: Int32, _ offset: Int64) -> Bool {
+    killSwitches.contains(KafkaModel.Place(partition: partition, offset: offset))
   }
 
   private func produce(_ count: Int) {
@@ -208,7 +261,10 @@ final class World {
       let producedAt = now - milliseconds(0...30)
       let offset = kafka.logEnd(partition)
       kafka.produce(KafkaModel.Request(value: Array(value.utf8), producedAt: producedAt), to: partition)
-      oracle.produced(partition, offset, order: value == "garbage" ? nil : order, at: producedAt)
+      if isKillSwitch { killSwitches.insert(KafkaModel.Place(partition: partition, offset: offset)) }
+      oracle.produced(
+        partition, offset, order: value == "garbage" ? nil : order, at: producedAt,
+        deadline: producedAt + (isKillSwitch ? policy.killSwitchDeadline : policy.routineDeadline))
     }
     for worker in workers { worker.fetchSoon() }
   }

@@ -52,7 +52,7 @@ extension IncomingMessage {
 
 extension IncomingMessage {
   /// The clock was set between its receipt and its way to the worker.
-  mutating func clockStepped(by step: Duration) {
+  package mutating func clockStepped(by step: Duration) {
     switch self {
     case .request(var request, let raw):
       request.clockStepped(by: step)

@@ -52,7 +52,7 @@ public final class SteadyClock: Sendable {
   }
 
   /// Clocks that tell microseconds.
-  init(monotonic: @escaping @Sendable () -> Int64, wall: @escaping @Sendable () -> Int64) {
+  package init(monotonic: @escaping @Sendable () -> Int64, wall: @escaping @Sendable () -> Int64) {
     monotonicNow = monotonic
     wallNow = wall
     let start = wall()
