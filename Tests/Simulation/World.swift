@@ -238,8 +238,8 @@ final class World {
     }
   }
 
-  /// Whether no worker's clock is far from the true time.
-  var clocksAreRight: Bool { oracle.clocksAreRightSince.map { $0 <= now } ?? false }
+  /// Whether no worker's clock was far from the true time since then.
+  func clocksAreRight(since time: Timestamp) -> Bool { oracle.clocksAreRightSince.map { $0 <= time } ?? false }
 
   // MARK: Requests
 
