@@ -49,7 +49,7 @@ struct StopStartTests {
     simulation.faults.hangRate = 1
     let stage = try await Stage.make(
       simulation: simulation,
-      settings: ["QUOTA_CALLS": "0", "API_TIMEOUT": "10m", "SHUTDOWN_DRAIN_TIMEOUT": "10m"])
+      settings: ["QUOTA_CALLS": "0", "API_TIMEOUT": "90s", "SHUTDOWN_DRAIN_TIMEOUT": "90s"])
     let worker = try stage.worker()
     try await stage.send([(0, order(1), "routine")])
     try await stage.waitForCalls(1)

@@ -91,6 +91,9 @@ extension CancelEngine {
   /// Results that wait to be committed, without those of the batch under way.
   public var uncommittedResults: Int { results.count }
 
+  /// Results that are not committed, with those of the batch under way.
+  public var unpublishedResults: Int { results.count + (committing?.results.count ?? 0) }
+
   /// What has gathered, as one batch to publish; `nil` when there is nothing, or one is under way.
   ///
   /// It is followed by `committed()` or `aborted()`.

@@ -79,10 +79,10 @@ public final class CancelWorkerService: Service {
     let stop = Completion()
     try await withGracefulShutdownHandler {
       do {
-        try await work(until: stop)
-        await close()
+        let deadline = try await work(until: stop)
+        await close(by: deadline)
       } catch {
-        await close()
+        await close(by: .now + .seconds(5))
         throw error
       }
     } onGracefulShutdown: {
@@ -113,10 +113,11 @@ public final class CancelWorkerService: Service {
     await queries.pass { await shell.answers } ?? false
   }
 
-  private func work(until stop: Completion) async throws {
+  /// - Returns: when the stop is to have come to its end.
+  private func work(until stop: Completion) async throws -> ContinuousClock.Instant {
     readiness.wait(for: .broker)
     try await start(stop)
-    guard !stop.isDone, !Task.isCancelled else { return }
+    guard !stop.isDone, !Task.isCancelled else { return .now + .seconds(5) }
     let bridge = ConsumerBridge(
       shell: shell,
       decoder: RequestDecoder(echoedHeaderNames: setup.echoedHeaders, maximumBytes: setup.maximumRequestBytes),
@@ -137,18 +138,34 @@ public final class CancelWorkerService: Service {
 
     let failure = await firstFailure(or: stop)
     readiness.wait(for: .stop)
+    let deadline = ContinuousClock.now + setup.drainTimeout + CancelWorkerService.stopTakesBeyondTheDrain
     if failure == nil {
       logger.info("stopping: calls in flight may finish")
-      let ending = await shell.stop()
-      if !ending.isDrained || !ending.isCommitted {
-        logger.warning(
-          "the drain ran out of time; what is open stays in the ledger",
-          metadata: ["calls_answered": "\(ending.isDrained)", "results_published": "\(ending.isCommitted)"])
-      }
+      tell(await shell.stop())
     }
-    await consumer.close(timeout: .seconds(10))
+    // The producer is closed after it, and needs a part of the time.
+    await consumer.close(timeout: max(.milliseconds(500), deadline - .now - .seconds(2)))
     if let failure { throw failure }
     if let late = await shell.worker.failure { throw late }
+    return deadline
+  }
+
+  /// A stop ends this long after its drain at the latest, also where a topic can't be written.
+  package static let stopTakesBeyondTheDrain = Duration.seconds(5)
+
+  private func tell(_ ending: Handover.Ending) {
+    let left: Logger.Metadata = [
+      "open_requests": "\(ending.openRequests)", "unpublished_results": "\(ending.unpublishedResults)",
+    ]
+    if ending.isDrained, ending.isCommitted {
+      logger.info("stopped: the next owner answers what is left open", metadata: left)
+    } else {
+      logger.warning(
+        "the stop ran out of time: the next owner answers what is left open",
+        metadata: left.merging([
+          "calls_answered": "\(ending.isDrained)", "results_published": "\(ending.isCommitted)",
+        ]) { $1 })
+    }
   }
 
   /// Checks the topics and gets the producer ready, for as long as it takes: the broker may come later than the worker.
@@ -207,10 +224,10 @@ public final class CancelWorkerService: Service {
     }
   }
 
-  private func close() async {
+  private func close(by deadline: ContinuousClock.Instant) async {
     await queries.close()
     await shell.endClockWatch()
-    await producer.close(timeout: .seconds(5))
+    await producer.close(timeout: max(.milliseconds(500), deadline - .now - .milliseconds(500)))
     await client.shutdown()
     try? await group.shutdownGracefully()
   }

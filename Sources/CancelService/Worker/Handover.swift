@@ -30,19 +30,30 @@ package struct Handover: Sendable {
     package var isDrained: Bool
     /// Whether all that was settled is committed.
     package var isCommitted: Bool
+    /// Requests without an answer, which the next owner answers.
+    package var openRequests = 0
+    /// Answers that are not published, which the next owner gives.
+    package var unpublishedResults = 0
   }
 
   /// The assignments that end with it.
   let assignments: [Assignment]
   private(set) var stage: Stage
   private let stepTimeout: Duration
+  /// When the last commit is no longer waited for; `nil` where it is given a whole step.
+  private var end: Timestamp?
   private let confirms: Bool
   private var isDrained = true
 
-  /// - Parameter confirms: whether the group is to confirm the positions at the end.
-  init(of assignments: [Assignment], stepTimeout: Duration, confirms: Bool, at now: Timestamp) {
+  /// - Parameters:
+  ///   - confirms: whether the group is to confirm the positions at the end.
+  ///   - total: the bound of the drain and the last commit together; `nil` where each is given a whole step.
+  init(
+    of assignments: [Assignment], stepTimeout: Duration, confirms: Bool, total: Duration? = nil, at now: Timestamp
+  ) {
     self.assignments = assignments
     self.stepTimeout = stepTimeout
+    end = total.map { now + $0 }
     self.confirms = confirms
     stage = .draining(until: now + stepTimeout)
   }
@@ -56,6 +67,7 @@ package struct Handover: Sendable {
 
   /// The clock was set: the present stage lasts as long as it would have.
   mutating func clockStepped(by step: Duration) {
+    end = end?.afterClockStep(step)
     switch stage {
     case .draining(let until): stage = .draining(until: until.afterClockStep(step))
     case .committing(let until): stage = .committing(until: until.afterClockStep(step))
@@ -72,7 +84,7 @@ package struct Handover: Sendable {
     if case .draining(let until) = stage {
       guard callsInFlight == 0 || until <= now else { return .wait }
       isDrained = callsInFlight == 0
-      stage = .committing(until: now + stepTimeout)
+      stage = .committing(until: end ?? now + stepTimeout)
     }
     switch stage {
     case .draining: return .wait

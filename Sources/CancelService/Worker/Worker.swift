@@ -17,12 +17,15 @@ package struct Worker: Sendable {
     package var defaultAccount: AccountName = "default"
     /// Open requests beyond which no more are read.
     package var maxPending = 100_000
-    /// The bound of each step of a stop, and of giving partitions up.
+    /// How long calls in flight are waited for in a stop; also the bound of each step of giving partitions up.
     package var drainTimeout = Duration.seconds(10)
     package var commits = CommitSchedule.Settings()
 
     package init() {}
   }
+
+  /// How long after the drain of a stop its last commit is waited for.
+  package static let publishTimeout = Duration.seconds(2)
 
   /// Where a partition's requests stand when it is assigned.
   package struct Start: Sendable {
@@ -386,6 +389,8 @@ package struct Worker: Sendable {
 
   private mutating func revoked(_ number: UInt64, at now: Timestamp) {
     guard number == self.number else { return effects.append(.released(number: number)) }
+    // A stop that has come to its end waited for all that there was to wait for.
+    guard !(isStopping && stopping == nil) else { return giveUp(lost: false, at: now) }
     // What is not restored yet has nothing to hand over.
     restores = [:]
     let assignments = engine.assignments
@@ -429,7 +434,9 @@ package struct Worker: Sendable {
     guard !isStopping else { return }
     isStopping = true
     engine.stop()
-    stopping = Handover(of: [], stepTimeout: settings.drainTimeout, confirms: false, at: now)
+    stopping = Handover(
+      of: [], stepTimeout: settings.drainTimeout, confirms: false, total: settings.drainTimeout + Worker.publishTimeout,
+      at: now)
   }
 
   private mutating func fail(_ error: any Error) {
@@ -458,12 +465,18 @@ package struct Worker: Sendable {
       let action = handover.advance(callsInFlight: engine.callsInFlight, isCommitted: isCommitted, at: now)
       stopping = handover
       if case .end(let ending) = action {
-        stopping = nil
-        effects.append(.stopped(ending))
+        stopped(ending)
       } else if failure != nil {
-        stopping = nil
-        effects.append(.stopped(Handover.Ending(isDrained: engine.callsInFlight == 0, isCommitted: false)))
+        stopped(Handover.Ending(isDrained: engine.callsInFlight == 0, isCommitted: false))
       }
     }
+  }
+
+  private mutating func stopped(_ ending: Handover.Ending) {
+    stopping = nil
+    var ending = ending
+    ending.openRequests = engine.openRequests
+    ending.unpublishedResults = engine.unpublishedResults
+    effects.append(.stopped(ending))
   }
 }

@@ -167,6 +167,12 @@ public struct NearestKey {
 }
 
 extension Duration {
+  /// This duration as it would be configured, in seconds where it has no smaller part: `10s`, `1500ms`.
+  var configured: String {
+    let milliseconds = microseconds / 1000
+    return milliseconds % 1000 == 0 ? "\(milliseconds / 1000)s" : "\(milliseconds)ms"
+  }
+
   /// The duration that a configured text names: a whole number and one of the units `ms`, `s`, `m`, `h`, `d`.
   ///
   /// Returns `nil` for anything else, and for more than a hundred years.

@@ -162,7 +162,7 @@ extension WorkerConfiguration {
   ]
 
   /// The rules between values.
-  private func checkTogether(_ values: inout ConfigurationValues) {
+  private mutating func checkTogether(_ values: inout ConfigurationValues) {
     if kafka.bootstrapServers.isEmpty {
       values.fault("kafka.bootstrapServers", "is required: give the brokers as host:port, separated by commas")
     }
@@ -170,6 +170,7 @@ extension WorkerConfiguration {
       values.fault(
         "quota.reservedForKillSwitch", "must be less than quota.calls (\(quota.calls)), or routine requests never go")
     }
+    checkTimeouts(&values)
     let names = topics.names
     let all = [
       ("topics.requests", names.requests), ("topics.results", names.results), ("topics.ledger", names.ledger),
@@ -187,6 +188,27 @@ extension WorkerConfiguration {
     for (key, value) in [("consumer.groupID", consumer.groupID), ("worker.instanceID", worker.instanceID)]
     where value.utf8.count > 200 || !WorkerConfiguration.isTopicName(value) {
       values.fault(key, "'\(value.prefix(80))' is not an id: 1 to 200 letters, digits, '.', '_' and '-'")
+    }
+  }
+
+  /// A stop waits for calls, and a rebalance for the worker, which gives partitions up in three steps of a drain each.
+  private mutating func checkTimeouts(_ values: inout ConfigurationValues) {
+    let drain = shutdown.drainTimeout
+    if drain < api.timeout {
+      warnings.append(
+        "shutdown.drainTimeout (\(drain.configured)) is shorter than api.timeout (\(api.timeout.configured)): a stop "
+          + "leaves calls behind whose outcome is unknown, and the next owner sends them again. Make it longer")
+    }
+    let rebalance = "max.poll.interval.ms"
+    let (set, usual) = (kafka.properties.values[rebalance].flatMap { Int64($0) }, Int64(300_000))
+    let limit = Duration.milliseconds(set ?? usual)
+    let revocation = drain * 3 + .seconds(5)
+    if revocation >= limit {
+      values.fault(
+        "shutdown.drainTimeout",
+        "\(drain.configured) is too long for kafka.properties.\(rebalance) (\(limit.configured)): giving partitions up may "
+          + "take three times as long and 5s, and the group goes on without the worker before. Make it shorter, or the "
+          + "other longer than \(revocation.configured)")
     }
   }
 

@@ -167,6 +167,25 @@ import Testing
     #expect(written.contains { $0.contains("admin.port") } && !written.joined().contains("Kubernetes"), "\(written)")
   }
 
+  @Test func timeoutsAreCheckedTogether() throws {
+    let brokers = ["KAFKA_BOOTSTRAP_SERVERS": "b:1"]
+    #expect(try load("api: { timeout: 10s }", brokers).warnings == [])
+    let warnings = try load("{ api: { timeout: 11s }, shutdown: { drainTimeout: 10500ms } }", brokers).warnings
+    #expect(warnings.count == 1)
+    for part in ["shutdown.drainTimeout (10500ms)", "api.timeout (11s)"] { #expect(warnings.joined().contains(part)) }
+
+    #expect(try load("shutdown: { drainTimeout: 98s }", brokers).warnings == [])
+    let tooLong = faults("shutdown: { drainTimeout: 99s }", brokers).joined()
+    for part in ["shutdown.drainTimeout", "99s", "max.poll.interval.ms (300s)", "longer than 302s"] {
+      #expect(tooLong.contains(part), "\(tooLong)")
+    }
+    let properties = "kafka: { properties: { max.poll.interval.ms: 50000 } }"
+    #expect(
+      faults("{ \(properties), shutdown: { drainTimeout: 15s } }", brokers).joined()
+        .contains("max.poll.interval.ms (50s)"))
+    #expect(try load("{ \(properties), shutdown: { drainTimeout: 14s } }", brokers).warnings == [])
+  }
+
   @Test func oneFaultWithoutBrokers() {
     #expect(faults(nil).count == 1)
   }
