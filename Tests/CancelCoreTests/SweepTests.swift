@@ -225,4 +225,59 @@ import Testing
     #expect(world.confirmations.map(\.verdict) == [.cancelled])
     #expect(world.confirmations.first?.acceptedAt ?? at(99) < at(1))
   }
+
+  @Test func anOrderMayBeAnsweredForTheOwnerBeforeUntilTheSweepIsReadAgain() throws {
+    var ids = RequestIDs()
+    func engine(_ restoring: [CommitBatch.LedgerEntry]) throws -> CancelEngine {
+      var engine = CancelEngine(policy: CancelPolicy(), defaultAccount: "a0", seed: 1)
+      engine.configure(accounts: ["a0": QuotaKey(index: 0)], at: at(0))
+      engine.assign(.first)
+      for entry in restoring { try engine.restore(.first, key: entry.key, value: entry.value, at: at(0)) }
+      engine.restored(.first, position: 0, at: at(0))
+      return engine
+    }
+    let received = ReceivedSweep(
+      request: sweep(), source: SourceCoordinates(topic: "requests", partition: 0, offset: 0), producedAt: at(0),
+      receivedAt: at(0))
+    let orders = [1, 2].compactMap { OrderID($0) }
+
+    var first = try engine([])
+    _ = first.receive(received, at: at(0))
+    let asked = first.nextList(at: at(0), requestID: { ids.next() })
+    let list = try #require(asked)
+    first.listed(list.id, OrderListAnswer(.complete(OrderList(orders: orders))), at: at(0))
+    // Of what it found only the orders' own records were committed.
+    let batch = first.nextBatch()
+    let committed = try #require(batch).ledger.filter {
+      if case .order = try? LedgerKey(utf8: $0.key) { true } else { false }
+    }
+    #expect(committed.count == 2)
+
+    var second = try engine(committed)
+    let sent = second.nextCall(at: at(0), requestID: { ids.next() })
+    second.answered(try #require(sent).id, .accepted(), at: at(1))
+    _ = second.receive(received, at: at(1))
+    var results: [CancelResult] = []
+    func commit() {
+      while let batch = second.nextBatch() {
+        results += batch.results
+        second.committed()
+      }
+    }
+    commit()
+    let other = second.nextCall(at: at(1), requestID: { ids.next() })
+    second.answered(try #require(other).id, .accepted(), at: at(2))
+    commit()
+    for time in 2..<60 {
+      second.advance(to: at(Double(time)))
+      while let list = second.nextList(at: at(Double(time)), requestID: { ids.next() }) {
+        second.listed(list.id, OrderListAnswer(.complete(OrderList(orders: []))), at: at(Double(time)))
+      }
+      second.advance(to: at(Double(time)))
+      commit()
+    }
+    #expect(results.map(\.orderID) == [orders[0], orders[1], nil])
+    #expect(results.last?.outcome == .accepted)
+    #expect(results.last?.sweep?.counts.listed == 2)
+  }
 }

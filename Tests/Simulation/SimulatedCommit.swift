@@ -10,6 +10,8 @@ final class SimulatedCommit {
   private var world: World { owner.world }
   private var transaction: Int?
   private var positions: [Int32: Int64]
+  /// By how much the worker's clock was ahead of the true time when the batch was made.
+  private let clockWasAhead: Duration
 
   init(_ batch: CommitBatch, number: UInt64, of owner: SimulatedWorker) {
     var batch = batch
@@ -19,6 +21,7 @@ final class SimulatedCommit {
     }
     (self.batch, self.number, self.owner) = (batch, number, owner)
     positions = batch.positions
+    clockWasAhead = owner.clockIsAhead
     if owner.world.plan.mutant == .movesThePositionPastWhatIsLeft {
       for partition in positions.keys { positions[partition] = owner.next[partition] ?? positions[partition] }
     }
@@ -176,7 +179,7 @@ final class SimulatedCommit {
     do {
       let event = try ResultDecoder().decode(value: record.value, key: record.key, headers: record.headers)
       world.oracle.published(
-        event.result, answeredAt: owner.trueTime(of: event.result.stages.answered), world.api)
+        event.result, answeredAt: event.result.stages.answered - clockWasAhead, world.api)
     } catch {
       world.oracle.violation("a result can't be read: \(error)")
     }

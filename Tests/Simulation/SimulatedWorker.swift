@@ -176,8 +176,8 @@ final class SimulatedWorker {
   /// How long it is until the worker's clock shows this time.
   private func delay(until time: Timestamp) -> Duration { time - clock.reading(at: world.now).time }
 
-  /// The true time of something that the worker's clock, as it stands now, has told.
-  func trueTime(of told: Timestamp) -> Timestamp { told - (clock.reading(at: world.now).time - world.now) }
+  /// By how much the worker's clock is ahead of the true time.
+  var clockIsAhead: Duration { clock.reading(at: world.now).time - world.now }
 
   // MARK: The consumer
 

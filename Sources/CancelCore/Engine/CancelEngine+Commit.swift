@@ -94,6 +94,11 @@ extension CancelEngine {
   /// Results that are not committed, with those of the batch under way.
   public var unpublishedResults: Int { results.count + (committing?.results.count ?? 0) }
 
+  /// How many results that are not committed meet a condition.
+  func unpublishedResults(where matches: (CancelResult) -> Bool) -> Int {
+    results.count(where: matches) + (committing?.results.count(where: matches) ?? 0)
+  }
+
   /// What has gathered, as one batch to publish; `nil` when there is nothing, or one is under way.
   ///
   /// It is followed by `committed()` or `aborted()`.
@@ -144,7 +149,7 @@ extension CancelEngine {
     guard !(sweeps.isEmpty && campaigns.isEmpty) else { return batch }
     let owned = Set(batch.parts.filter { owns($0.assignment) }.map(\.assignment.partition))
     for result in batch.results where result.isSwept && owned.contains(result.source.partition) {
-      let ref = SweepRef(partition: result.source.partition, offset: result.source.offset)
+      let ref = SweepRef(result.source)
       sweeps[ref]?.unpublished -= 1
       endedSweeps.append(ref)
     }
@@ -467,5 +472,5 @@ extension CancelEngine {
 
 extension CancelResult {
   /// Whether it is the result of an order that a sweep found; the sweep's own result names no order.
-  fileprivate var isSwept: Bool { orderID != nil && echo.details.sweptBy != nil }
+  var isSwept: Bool { orderID != nil && echo.details.sweptBy != nil }
 }

@@ -5,6 +5,14 @@ struct SweepRef: Hashable, Comparable, Sendable {
   var partition: Int32
   var offset: Int64
 
+  init(partition: Int32, offset: Int64) {
+    self.partition = partition
+    self.offset = offset
+  }
+
+  /// The sweep that the record there asked for.
+  init(_ source: SourceCoordinates) { self.init(partition: source.partition, offset: source.offset) }
+
   static func < (left: SweepRef, right: SweepRef) -> Bool {
     (left.partition, left.offset) < (right.partition, right.offset)
   }
