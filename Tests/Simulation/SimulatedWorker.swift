@@ -92,6 +92,13 @@ final class SimulatedWorker {
     restartLater()
   }
 
+  /// What the worker has under way, for the trace.
+  var underWay: String {
+    guard let engine = worker?.engine else { return "nothing: it does not run" }
+    return "\(engine.openRequests) requests, \(engine.unpublishedResults) results, "
+      + "\(engine.roundGauges(at: clock.reading(at: world.now).time).sweeps)"
+  }
+
   func end() {
     worker = nil
     life += 1
@@ -412,7 +419,7 @@ final class SimulatedWorker {
     verify(call, key)
     world.oracle.called(call.orderID.value, at: world.now)
     let sentAt = world.now
-    let life = self.life
+    let (life, assignment) = (self.life, present)
     // The call is on its way whatever becomes of the process.
     world.after(world.milliseconds(0...30)) { [unowned self] in
       let reply = self.world.api.call(call.orderID.value, key: key.index, at: self.world.now, using: &self.world.random)
@@ -420,7 +427,9 @@ final class SimulatedWorker {
       switch reply {
       case .answer(let answer):
         self.later(self.world.milliseconds(0...60)) { [unowned self] in
-          if answer.kind == .accepted, self.present != nil { self.acceptedHere.insert(call.orderID.value) }
+          if answer.kind == .accepted, assignment != nil, self.present == assignment {
+            self.acceptedHere.insert(call.orderID.value)
+          }
           self.handle(.answered(call, answer))
         }
       case .unreachable:

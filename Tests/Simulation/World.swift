@@ -118,6 +118,7 @@ final class World {
     let end = now + .seconds(300)
     while !oracle.isAnswered, now < end, oracle.violations.isEmpty, step() {}
     if !oracle.isAnswered, oracle.violations.isEmpty {
+      for worker in workers { note("worker \(worker.index) has under way: \(worker.underWay)") }
       oracle.violation("after all faults had ended, these stayed unanswered: \(oracle.unanswered.prefix(5))")
     }
     let settled = now + .seconds(5)

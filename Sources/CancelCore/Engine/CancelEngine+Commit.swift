@@ -94,9 +94,15 @@ extension CancelEngine {
   /// Results that are not committed, with those of the batch under way.
   public var unpublishedResults: Int { results.count + (committing?.results.count ?? 0) }
 
-  /// How many results that are not committed meet a condition.
-  func unpublishedResults(where matches: (CancelResult) -> Bool) -> Int {
-    results.count(where: matches) + (committing?.results.count(where: matches) ?? 0)
+  /// How many results of a sweep's orders are not committed. What is under way for an assignment that has ended counts
+  /// for nothing: whatever becomes of it, nobody is told.
+  func unpublishedResults(of sweep: SweepRef) -> Int {
+    let belongs = { (result: CancelResult) in result.isSwept && SweepRef(result.source) == sweep }
+    let waiting = results.count(where: belongs)
+    guard let committing, let assignment = partitions[sweep.partition].assignment,
+      committing.assignments.contains(assignment)
+    else { return waiting }
+    return waiting + committing.results.count(where: belongs)
   }
 
   /// What has gathered, as one batch to publish; `nil` when there is nothing, or one is under way.

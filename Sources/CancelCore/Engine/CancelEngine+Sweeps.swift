@@ -80,7 +80,7 @@ extension CancelEngine {
     }
     let ref = sweep.ref
     // An earlier owner found orders of it and committed no further: they may be answered before it was read again.
-    sweep.unpublished = unpublishedResults(where: { $0.isSwept && SweepRef($0.source) == ref })
+    sweep.unpublished = unpublishedResults(of: ref)
     sweeps[ref] = sweep
     sweepTimers.insert(SweepTimer(at: record.deadline, sweep: ref, account: nil))
     for account in sweep.parts.keys.sorted(by: { $0.index < $1.index }) {
