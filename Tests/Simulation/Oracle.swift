@@ -87,9 +87,9 @@ struct Oracle {
   }
 
   /// A call leaves a worker.
-  mutating func called(_ order: Int64, at now: Timestamp) {
+  mutating func called(_ order: Int64, isExcused: Bool, at now: Timestamp) {
     calledOrders.insert(order)
-    if let since = accepted[order], since + acceptedWindow > now {
+    if !isExcused, let since = accepted[order], since + acceptedWindow > now {
       violation("order \(order) is called again, though its acceptance is published and remembered")
     }
   }

@@ -417,7 +417,8 @@ final class SimulatedWorker {
     world.note("worker \(index) calls for order \(call.orderID)")
     guard let key = world.accounts[call.account] else { return }
     verify(call, key)
-    world.oracle.called(call.orderID.value, at: world.now)
+    // One that was frozen until its session ended may call before it hears so: nobody can keep it from that.
+    world.oracle.called(call.orderID.value, isExcused: !world.group.isMember(index), at: world.now)
     let sentAt = world.now
     let (life, assignment) = (self.life, present)
     // The call is on its way whatever becomes of the process.
