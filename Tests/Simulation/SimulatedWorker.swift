@@ -128,10 +128,12 @@ final class SimulatedWorker {
     world.note("worker \(index) goes on")
     let held = heldBack
     heldBack = []
-    if !world.group.isMember(index), let present {
+    if !world.group.isMember(index) {
       // Its heartbeat tells it.
-      endAssignment()
-      handle(.lost(number: present))
+      if let present {
+        endAssignment()
+        handle(.lost(number: present))
+      }
       world.group.join(self, isRestart: false, in: world)
     }
     for action in held where isAlive { action() }
