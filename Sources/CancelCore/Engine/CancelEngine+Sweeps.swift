@@ -109,7 +109,7 @@ extension CancelEngine {
       return
     }
     guard now < sweep.record.deadline, partitions[ref.partition].phase == .active else { return }
-    if let known, known.isOpen || known.answeredAt + Sweep.repeatsAfter > now { return }
+    if let known, known.isOpen || lastAnswer(to: key, for: ref, known) + Sweep.repeatsAfter > now { return }
     let received = sweep.record.received.request(
       for: orderID, of: accounts.name(of: account), deadline: sweep.record.deadline)
     var request = OpenRequest(received: received, deadline: sweep.record.deadline)
@@ -122,6 +122,12 @@ extension CancelEngine {
         at: now)
     }
     _ = take(request, of: OrderRef(key: key, partition: ref.partition), at: now)
+  }
+
+  /// When an order that a sweep knows was last answered, also where it was called for by somebody else.
+  private func lastAnswer(to key: OrderKey, for ref: SweepRef, _ known: Sweep.Order) -> Timestamp {
+    guard case .remembered(let record)? = partitions[ref.partition].orders[key] else { return known.answeredAt }
+    return record.sends.compactMap(\.answeredAt).reduce(known.answeredAt, max)
   }
 
   /// An order that a sweep found was answered.
