@@ -211,7 +211,7 @@ let package = Package(
     .testTarget(
       name: "CancelAPITests",
       dependencies: [
-        "AsyncHTTPCancelClient", "CancelAPI", "CancelContract", "HTTPTransport",
+        "AsyncHTTPCancelClient", "CancelAPI", "CancelContract", "CancelCore", "HTTPTransport",
         .product(name: "Logging", package: "swift-log"),
         .product(name: "NIOCore", package: "swift-nio"),
         .product(name: "NIOHPACK", package: "swift-nio-http2"),

@@ -44,7 +44,7 @@ final class HTTP1Connection: ChannelInboundHandler {
   /// Sends a request; the connection must be idle.
   func send(_ request: PendingRequest, deadline: NIODeadline) {
     guard let context else { return request.fail(.brokenWhileSending) }
-    machine.send()
+    machine.send(passesBodyOn: request.onBody != nil)
     pending = request
     self.deadline = deadline
     sequence &+= 1
@@ -104,6 +104,8 @@ final class HTTP1Connection: ChannelInboundHandler {
     switch action {
     case .none:
       break
+    case .passOn(let data):
+      pending?.onBody?(data)
     case .answer(let response, let isReusable):
       let request = takePending()
       if response.status == HTTPResponse.misdirected {

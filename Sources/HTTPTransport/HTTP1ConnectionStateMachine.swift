@@ -22,6 +22,8 @@ struct HTTP1ConnectionStateMachine {
   enum Action: Equatable {
     /// Nothing.
     case none
+    /// Pass on this part of the body.
+    case passOn(ByteBuffer)
     /// Answer the request, and then take the next one, or close.
     case answer(HTTPResponse, isReusable: Bool)
     /// Answer the request with this fault, and close.
@@ -35,6 +37,7 @@ struct HTTP1ConnectionStateMachine {
   /// The response to the request under way, as far as it has come.
   private var response: HTTPResponse?
   private var isKeptAlive = false
+  private var passesBodyOn = false
 
   /// - Parameter longestBody: The most of a body that is read, in bytes.
   init(longestBody: Int) {
@@ -50,7 +53,10 @@ struct HTTP1ConnectionStateMachine {
   }
 
   /// A request is about to be written.
-  mutating func send() {
+  ///
+  /// - Parameter passesBodyOn: Whether the body of its response is wanted as it comes.
+  mutating func send(passesBodyOn: Bool = false) {
+    self.passesBodyOn = passesBodyOn
     guard case .idle = state else { preconditionFailure("a request was given to a connection that is not idle") }
     response = nil
     state = .writing
@@ -75,6 +81,9 @@ struct HTTP1ConnectionStateMachine {
     case .writing, .waiting:
       switch part {
       case .head(let head): return receive(head)
+      case .body(let data) where passesBodyOn && response?.isFitForPassingOn == true:
+        guard response?.passOn(data, limit: longestBody) == true else { return finish(orElse: .closedEarly) }
+        return .passOn(data)
       case .body(let data):
         // more than anybody wants: the rest is not waited for
         if response?.append(data, limit: longestBody) == false { return finish(orElse: .closedEarly) }

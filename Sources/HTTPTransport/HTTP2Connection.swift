@@ -201,8 +201,14 @@ final class HTTP2Connection: ChannelInboundHandler {
   }
 
   private func receive(_ payload: HTTP2Frame.FramePayload.Data, on id: HTTP2StreamID) {
-    guard case .byteBuffer(let data) = payload.data, streams[id] != nil else { return }
-    let hasRoom = streams[id]?.response?.append(data, limit: pool.longestBody) ?? true
+    guard case .byteBuffer(let data) = payload.data, let stream = streams[id] else { return }
+    let hasRoom: Bool
+    if let onBody = stream.request.onBody, stream.response?.isFitForPassingOn == true {
+      hasRoom = streams[id]?.response?.passOn(data, limit: pool.longestBody) ?? true
+      if hasRoom { onBody(data) }
+    } else {
+      hasRoom = streams[id]?.response?.append(data, limit: pool.longestBody) ?? true
+    }
     if !hasRoom { write(HTTP2Frame(streamID: id, payload: .rstStream(.cancel))) }
     if !hasRoom || payload.endStream { end(id, with: .closedEarly) }
   }

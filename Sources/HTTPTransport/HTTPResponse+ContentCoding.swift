@@ -49,19 +49,30 @@ extension HTTPResponse {
     }
     defer { inflateEnd(&stream) }
     var input = Array(data.readableBytesView)
-    var output = [UInt8](repeating: 0, count: limit)
+    var output = ByteBuffer()
+    var piece = [UInt8](repeating: 0, count: min(limit, 64 * 1024))
+    // the room grows with what comes: a few bytes that stand for very many are given no more than the limit
     let result = input.withUnsafeMutableBufferPointer { input in
-      output.withUnsafeMutableBufferPointer { output in
-        stream.next_in = input.baseAddress
-        stream.avail_in = CUnsignedInt(input.count)
-        stream.next_out = output.baseAddress
-        stream.avail_out = CUnsignedInt(output.count)
-        return CZlib.inflate(&stream, Z_SYNC_FLUSH)
+      stream.next_in = input.baseAddress
+      stream.avail_in = CUnsignedInt(input.count)
+      var result = Z_OK
+      while result == Z_OK, output.readableBytes < limit {
+        let room = min(piece.count, limit - output.readableBytes)
+        let written = piece.withUnsafeMutableBufferPointer { piece in
+          stream.next_out = piece.baseAddress
+          stream.avail_out = CUnsignedInt(room)
+          result = CZlib.inflate(&stream, Z_SYNC_FLUSH)
+          return room - Int(stream.avail_out)
+        }
+        output.writeBytes(piece[..<written])
+        // nothing more comes out: the body was cut short
+        if written == 0 { break }
       }
+      return result
     }
     // Z_OK and Z_BUF_ERROR: the body was cut short, or there is more than the limit; what came is kept
     let isCutShort = (result == Z_OK || result == Z_BUF_ERROR) && stream.total_out > 0
     guard result == Z_STREAM_END || isCutShort else { return nil }
-    return ByteBuffer(bytes: output.prefix(Int(stream.total_out)))
+    return output
   }
 }

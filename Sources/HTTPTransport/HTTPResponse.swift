@@ -21,6 +21,8 @@ package struct HTTPResponse: Sendable, Equatable {
   package internal(set) var body = ByteBuffer()
   /// The name of the content coding that could not be undone; `body` is empty then.
   package internal(set) var undecodedCoding: String?
+  /// How much of the body was passed on while it came, in bytes; `body` is empty then.
+  private(set) var passedOn = 0
 
   /// A response without a body.
   package init(status: Int, headers: Headers, body: ByteBuffer = ByteBuffer()) {
@@ -54,6 +56,20 @@ package struct HTTPResponse: Sendable, Equatable {
       }
     }
     return nil
+  }
+
+  /// Whether the body can be passed on as it comes: a success whose body is not coded.
+  var isFitForPassingOn: Bool {
+    200..<300 ~= status
+      && list("content-encoding").allSatisfy { $0.trimmed.isEmpty || $0.trimmed.lowercased() == "identity" }
+  }
+
+  /// Counts a part of the body that is passed on.
+  ///
+  /// - Returns: Whether it lies within `limit` bytes.
+  mutating func passOn(_ data: ByteBuffer, limit: Int) -> Bool {
+    passedOn += data.readableBytes
+    return passedOn <= limit
   }
 
   /// Appends to the body.

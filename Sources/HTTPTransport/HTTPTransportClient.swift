@@ -70,14 +70,19 @@ package final class HTTPTransportClient: Sendable {
 
   /// Sends one request.
   ///
-  /// - Parameter completion: Told the response or the fault, on ``loop``, exactly once.
+  /// - Parameters:
+  ///   - onBody: Told each part of the body of a success as it comes, on ``loop``; the response has no body then. A body
+  ///     that is coded, and that of any other status, is in the response as a whole. `nil` where all are wanted so.
+  ///   - completion: Told the response or the fault, on ``loop``, exactly once.
   package func send(
-    _ request: HTTPRequest, completion: @escaping @Sendable (Result<HTTPResponse, HTTPFault>) -> Void
+    _ request: HTTPRequest, onBody: (@Sendable (ByteBuffer) -> Void)? = nil,
+    completion: @escaping @Sendable (Result<HTTPResponse, HTTPFault>) -> Void
   ) {
+    let pending = PendingRequest(request: request, onBody: onBody, completion: completion)
     if loop.inEventLoop {
-      pool.value.submit(PendingRequest(request: request, completion: completion))
+      pool.value.submit(pending)
     } else {
-      loop.execute { [pool] in pool.value.submit(PendingRequest(request: request, completion: completion)) }
+      loop.execute { [pool] in pool.value.submit(pending) }
     }
   }
 

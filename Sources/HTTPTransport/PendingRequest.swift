@@ -6,12 +6,18 @@ struct PendingRequest {
   private static let mostRepetitions = 2
 
   let request: HTTPRequest
+  /// Takes the body of a success as it comes, where that is wanted and the body is not coded.
+  let onBody: (@Sendable (ByteBuffer) -> Void)?
   let completion: @Sendable (Result<HTTPResponse, HTTPFault>) -> Void
   /// How often it was turned away and sent again.
   private var repetitions = 0
 
-  init(request: HTTPRequest, completion: @escaping @Sendable (Result<HTTPResponse, HTTPFault>) -> Void) {
+  init(
+    request: HTTPRequest, onBody: (@Sendable (ByteBuffer) -> Void)? = nil,
+    completion: @escaping @Sendable (Result<HTTPResponse, HTTPFault>) -> Void
+  ) {
     self.request = request
+    self.onBody = onBody
     self.completion = completion
   }
 

@@ -54,9 +54,15 @@ package struct EToroAPI: Sendable {
   }
 
   /// What the reading of an account's orders came to.
-  package func orders(_ result: Result<HTTPResponse, HTTPFault>, of account: Account) -> OrderListAnswer {
+  ///
+  /// - Parameter reader: what has read the body as far as it was passed on while it came.
+  func orders(
+    _ result: Result<HTTPResponse, HTTPFault>, readBy reader: PortfolioReader = PortfolioReader(), of account: Account
+  ) -> OrderListAnswer {
     read(result, of: account, OrderListAnswer.init(fault:rateLimit:)) { body, rateLimit throws(ReadFault) in
-      OrderListAnswer(.complete(try PortfolioReader.list(in: body)), rateLimit: rateLimit)
+      var reader = reader
+      reader.read(body)
+      return OrderListAnswer(.complete(try reader.finish()), rateLimit: rateLimit)
     }
   }
 
@@ -84,8 +90,11 @@ package struct EToroAPI: Sendable {
           isUndecoded: response.undecodedCoding != nil, credential: account.credential, now: .now)
         return failed(fault, rateLimit)
       }
-      do {
-        return try read(response.undecodedCoding == nil ? body : [], rateLimit)
+      do throws(ReadFault) {
+        if let coding = response.undecodedCoding {
+          throw ReadFault("its body came as \(coding), which can't be undone")
+        }
+        return try read(body, rateLimit)
       } catch {
         let problem = Problem(
           .apiAnswerLost, detail: "The API answered \(response.status), and \(error.detail).", status: response.status)

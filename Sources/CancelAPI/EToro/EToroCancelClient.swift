@@ -37,13 +37,20 @@ public final class EToroCancelClient: CancelClient {
     return promise.futureResult
   }
 
-  /// Reads the account's pending orders; see ``CancelClient``. The list is read as a whole: `onOrders` is not called.
+  /// Reads the account's pending orders as they come; see ``CancelClient``. Where the API sends the list compressed,
+  /// though plain text was asked for, it is read as a whole.
   public func listOrders(
     of account: Account, requestID: UUID, onOrders: @escaping @Sendable ([OrderID]) -> Void
   ) -> EventLoopFuture<OrderListAnswer> {
     let promise = reads.loop.makePromise(of: OrderListAnswer.self)
-    reads.send(api.portfolio(of: account, requestID: requestID)) { [api] result in
-      promise.succeed(api.orders(result, of: account))
+    let reader = NIOLoopBoundBox.makeBoxSendingValue(PortfolioReader(), eventLoop: reads.loop)
+    let onBody: @Sendable (ByteBuffer) -> Void = { piece in
+      reader.value.read(piece.readableBytesView)
+      let orders = reader.value.takeOrders()
+      if !orders.isEmpty { onOrders(orders) }
+    }
+    reads.send(api.portfolio(of: account, requestID: requestID), onBody: onBody) { [api] result in
+      promise.succeed(api.orders(result, readBy: reader.value, of: account))
     }
     return promise.futureResult
   }

@@ -13,14 +13,14 @@ struct ReadFault: Error {
   }
 }
 
-/// Reads an account's pending orders from its portfolio (`GET /api/v1/trading/info/portfolio`).
+/// Reads an account's pending orders from its portfolio (`GET /api/v1/trading/info/portfolio`) while it arrives.
 ///
 /// Read by shape, without regard to the case of names: under `clientPortfolio` the lists `orders`, `ordersForOpen`,
 /// `entryOrders` and `stockOrders` hold orders that can be cancelled; `ordersForClose`, `ordersForCloseMultiple` and
-/// `exitOrders` hold closing orders; everything under `mirrors` belongs to copied portfolios. Any list may be missing or
-/// null. An order without a number makes the list unusable: a list that left one out would say that less is pending than
-/// there is.
-enum PortfolioReader {
+/// `exitOrders` hold closing orders; such lists anywhere under `mirrors` belong to copied portfolios. Any list may be
+/// missing or null. An order without a number makes the list unusable: a list that left one out would say that less is
+/// pending than there is.
+struct PortfolioReader: Sendable {
   /// The most of a portfolio that is read, in bytes; one that is longer is not used.
   static let longestBody = 64 * 1024 * 1024
 
@@ -29,142 +29,149 @@ enum PortfolioReader {
     case closing
   }
 
-  /// The orders in this body.
+  /// What an open object or array is.
+  private enum Frame {
+    case root
+    case portfolio
+    case mirrors
+    case inMirror
+    case orders(Kind, isCopied: Bool)
+    case order(Kind, isCopied: Bool)
+    case other
+  }
+
+  private var stream = JSONStream()
+  private var frames: [Frame] = []
+  /// The name of the member whose value comes next, in lower case.
+  private var name = ""
+  private var orderID: OrderID?
+  private var list = OrderList(orders: [])
+  private var seen: Set<OrderID> = []
+  private var told = 0
+  private var hasPortfolio = false
+  private var fault: ReadFault?
+  private var bytes = 0
+
+  /// A reader of a portfolio of which nothing has come.
+  init() {}
+
+  /// Reads the next piece of the body. Once something is wrong with it, nothing more is looked at.
+  mutating func read(_ piece: some Collection<UInt8>) {
+    guard fault == nil else { return }
+    var piece = piece[...]
+    if bytes == 0, piece.starts(with: [0xEF, 0xBB, 0xBF]) { piece = piece.dropFirst(3) }
+    bytes += piece.count
+    do {
+      var stream = self.stream
+      try stream.read(piece) { token throws(JSONFault) in take(token) }
+      self.stream = stream
+    } catch {
+      fault = fault ?? ReadFault(error)
+    }
+  }
+
+  /// The orders that were found since this was asked last.
+  mutating func takeOrders() -> [OrderID] {
+    defer { told = list.orders.count }
+    return Array(list.orders[told...])
+  }
+
+  /// The body has come to its end: the orders in it.
   ///
   /// - Throws: ``ReadFault`` where the body is not a portfolio, or an order in it has no number.
-  static func list(in body: [UInt8]) throws(ReadFault) -> OrderList {
-    var reading = Reading()
+  mutating func finish() throws(ReadFault) -> OrderList {
     do {
-      let byteOrderMark: [UInt8] = [0xEF, 0xBB, 0xBF]
-      var reader = JSONReader(body, range: (body.starts(with: byteOrderMark) ? 3 : 0)..<body.count)
-      try reading.readRoot(from: &reader)
-      try reader.finish()
+      var stream = self.stream
+      if fault == nil { try stream.finish { token throws(JSONFault) in take(token) } }
     } catch {
       throw ReadFault(error)
     }
-    if let fault = reading.fault { throw fault }
-    guard reading.hasPortfolio else { throw ReadFault("its body has no clientPortfolio") }
-    return reading.list
+    if let fault { throw fault }
+    guard hasPortfolio else { throw ReadFault("its body has no clientPortfolio") }
+    return list
   }
 
-  private struct Reading {
-    var list = OrderList(orders: [])
-    var hasPortfolio = false
-    var fault: ReadFault?
-    private var seen: Set<OrderID> = []
+  /// The orders in this body.
+  ///
+  /// - Throws: as ``finish()``.
+  static func list(in body: [UInt8]) throws(ReadFault) -> OrderList {
+    var reader = PortfolioReader()
+    reader.read(body)
+    return try reader.finish()
+  }
 
-    mutating func readRoot(from reader: inout JSONReader) throws(JSONFault) {
-      guard try reader.peekKind() == .object else {
-        try reader.skipValue()
-        return
-      }
-      guard try reader.enterObject() else { return }
-      repeat {
-        let name = try reader.readName()
-        if reader.isName(name, "clientportfolio"), try reader.peekKind() == .object {
-          hasPortfolio = true
-          try readPortfolio(from: &reader)
-        } else {
-          try reader.skipValue()
-        }
-      } while try reader.continuesObject()
-    }
-
-    private mutating func readPortfolio(from reader: inout JSONReader) throws(JSONFault) {
-      guard try reader.enterObject() else { return }
-      repeat {
-        let name = try reader.readName()
-        if let kind = Reading.kind(of: name, in: reader) {
-          try readOrders(kind, isCopied: false, from: &reader)
-        } else if reader.isName(name, "mirrors") {
-          try readMirrors(from: &reader)
-        } else {
-          try reader.skipValue()
-        }
-      } while try reader.continuesObject()
-    }
-
-    private mutating func readMirrors(from reader: inout JSONReader) throws(JSONFault) {
-      try readElements(from: &reader) { (reading, reader) throws(JSONFault) in
-        guard try reader.enterObject() else { return }
-        repeat {
-          let name = try reader.readName()
-          if let kind = Reading.kind(of: name, in: reader) {
-            try reading.readOrders(kind, isCopied: true, from: &reader)
-          } else {
-            try reader.skipValue()
-          }
-        } while try reader.continuesObject()
+  private mutating func take(_ token: JSONStream.Token) {
+    switch token {
+    case .name(let bytes): name = String(decoding: bytes, as: UTF8.self).lowercased()
+    case .begin(let kind):
+      frames.append(frame(beginning: kind))
+      if case .order? = frames.last { orderID = nil }
+    case .end:
+      if case .order(let kind, let isCopied)? = frames.popLast() { count(kind, isCopied: isCopied) }
+    case .scalar(let kind, let text):
+      switch frames.last {
+      case .order?: if name == "orderid" { orderID = PortfolioReader.integer(text).flatMap { OrderID($0) } }
+      case .orders?, .mirrors?: fault = ReadFault("a list of orders in it holds something else")
+      case .portfolio? where isList(name) && kind != .null: fault = ReadFault("a list of orders in it is \(kind)")
+      default: break
       }
     }
+  }
 
-    private mutating func readOrders(
-      _ kind: Kind, isCopied: Bool, from reader: inout JSONReader
-    ) throws(JSONFault) {
-      try readElements(from: &reader) { (reading, reader) throws(JSONFault) in
-        let orderID = try Reading.orderID(from: &reader)
-        if isCopied {
-          reading.list.notCancellable.copiedOrders += 1
-        } else if kind == .closing {
-          reading.list.notCancellable.closingOrders += 1
-        } else if let orderID {
-          guard reading.seen.insert(orderID).inserted else { return }
-          if reading.list.orders.count < OrderList.mostOrders {
-            reading.list.orders.append(orderID)
-          } else {
-            reading.list.isTruncated = true
-          }
-        } else {
-          reading.fault = ReadFault("one of the pending orders has no number")
-        }
+  /// What an object or array is that begins where the reader stands.
+  private mutating func frame(beginning kind: JSONKind) -> Frame {
+    switch (frames.last, kind) {
+    case (nil, .object): return .root
+    case (.root?, .object) where name == "clientportfolio":
+      hasPortfolio = true
+      return .portfolio
+    case (.portfolio?, .array) where name == "mirrors": return .mirrors
+    case (.portfolio?, .array):
+      if let kind = PortfolioReader.kind(of: name) { return .orders(kind, isCopied: false) }
+    case (.portfolio?, _) where isList(name): fault = ReadFault("a list of orders in it is \(kind)")
+    case (.mirrors?, .object): return .inMirror
+    case (.inMirror?, .array):
+      if let kind = PortfolioReader.kind(of: name) { return .orders(kind, isCopied: true) }
+      return .inMirror
+    case (.inMirror?, _): return .inMirror
+    case (.orders(let kind, let isCopied)?, .object): return .order(kind, isCopied: isCopied)
+    case (.orders?, _), (.mirrors?, _): fault = ReadFault("a list of orders in it holds something else")
+    default: break
+    }
+    return .other
+  }
+
+  private mutating func count(_ kind: Kind, isCopied: Bool) {
+    if isCopied {
+      list.notCancellable.copiedOrders += 1
+    } else if kind == .closing {
+      list.notCancellable.closingOrders += 1
+    } else if let orderID {
+      guard seen.insert(orderID).inserted else { return }
+      if list.orders.count < OrderList.mostOrders {
+        list.orders.append(orderID)
+      } else {
+        list.isTruncated = true
       }
+    } else {
+      fault = ReadFault("one of the pending orders has no number")
     }
+  }
 
-    /// Reads an array of objects; null stands for an empty one. Anything else makes the list unusable.
-    private mutating func readElements(
-      from reader: inout JSONReader, _ read: (inout Reading, inout JSONReader) throws(JSONFault) -> Void
-    ) throws(JSONFault) {
-      switch try reader.peekKind() {
-      case .null: return try reader.readNull()
-      case .array: break
-      case let kind:
-        try reader.skipValue()
-        fault = ReadFault("a list of orders in it is \(kind)")
-        return
-      }
-      guard try reader.enterArray() else { return }
-      repeat {
-        if try reader.peekKind() == .object {
-          try read(&self, &reader)
-        } else {
-          try reader.skipValue()
-          fault = ReadFault("a list of orders in it holds something else")
-        }
-      } while try reader.continuesArray()
-    }
+  private func isList(_ name: String) -> Bool { name == "mirrors" || PortfolioReader.kind(of: name) != nil }
 
-    /// Reads one order; its number, where it has one.
-    private static func orderID(from reader: inout JSONReader) throws(JSONFault) -> OrderID? {
-      var orderID: OrderID?
-      guard try reader.enterObject() else { return nil }
-      repeat {
-        let name = try reader.readName()
-        if reader.isName(name, "orderid") {
-          orderID = try reader.readInteger().flatMap { OrderID($0) }
-        } else {
-          try reader.skipValue()
-        }
-      } while try reader.continuesObject()
-      return orderID
+  private static func kind(of name: String) -> Kind? {
+    switch name {
+    case "orders", "ordersforopen", "entryorders", "stockorders": .cancellable
+    case "ordersforclose", "ordersforclosemultiple", "exitorders": .closing
+    default: nil
     }
+  }
 
-    private static func kind(of name: JSONString, in reader: borrowing JSONReader) -> Kind? {
-      for cancellable in ["orders", "ordersforopen", "entryorders", "stockorders"]
-      where reader.isName(name, cancellable) { return .cancellable }
-      for closing in ["ordersforclose", "ordersforclosemultiple", "exitorders"]
-      where reader.isName(name, closing) { return .closing }
-      return nil
-    }
+  /// The integer that a scalar writes, as a number or as a string of digits; `nil` for anything else.
+  private static func integer(_ text: [UInt8]) -> Int64? {
+    var reader = JSONReader(text)
+    return try? reader.readInteger()
   }
 }
 
