@@ -23,11 +23,22 @@ struct ControlRoutes: Sendable {
       guard let first = query["first"].flatMap({ Int64($0) }), let count = query["count"].flatMap({ Int64($0) }),
         first > 0, (1...100_000).contains(count)
       else { throw HTTPError(.badRequest, message: "give first, a number from 1, and count, from 1 to 100000") }
-      state.addOrders(first..<first + count, to: key)
-      return json(["pending": state.pendingOrders(of: key)])
+      let environment = try environment(of: request)
+      state.addOrders(first..<first + count, to: key, environment: environment)
+      return json(["pending": state.pendingOrders(of: key, environment: environment)])
     }
-    router.get("/_simulator/keys/{key}/orders") { _, context in
-      json(["pending": state.pendingOrders(of: try context.parameters.require("key"))])
+    router.get("/_simulator/keys/{key}/orders") { request, context in
+      let key = try context.parameters.require("key")
+      return json(["pending": state.pendingOrders(of: key, environment: try environment(of: request))])
+    }
+    router.put("/_simulator/keys/{key}/orders/{order}/fill") { request, context in
+      let key = try context.parameters.require("key")
+      guard let order = Int64(try context.parameters.require("order")), order > 0 else {
+        throw HTTPError(.badRequest, message: "an order is a number from 1")
+      }
+      let environment = try environment(of: request)
+      state.fillOrder(order, of: key, environment: environment)
+      return json(["pending": state.pendingOrders(of: key, environment: environment)])
     }
     router.put("/_simulator/keys/{key}/refuse") { _, context in
       let key = try context.parameters.require("key")
@@ -39,6 +50,15 @@ struct ControlRoutes: Sendable {
       state.configure { $0.refusedKeys.remove(key) }
       return json(["refused": 0])
     }
+  }
+
+  /// The environment that the query names, `demo` where it names none.
+  private func environment(of request: Request) throws -> String {
+    let name = request.uri.queryParameters["environment"].map(String.init) ?? "demo"
+    guard ["demo", "real"].contains(name) else {
+      throw HTTPError(.badRequest, message: "environment is demo or real")
+    }
+    return name
   }
 
   /// Takes the rates and delays that the query names: `serverErrorRate=0.1&delayMilliseconds=20`.

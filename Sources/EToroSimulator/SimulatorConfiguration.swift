@@ -14,6 +14,10 @@ public struct SimulatorConfiguration: Sendable {
   public var readWindow = Duration.seconds(60)
   /// For how long a list still holds an order that is cancelled.
   public var listLag = Duration.zero
+  /// The share of an account's pending orders that are executed between two of its lists.
+  public var fillRate = 0.0
+  /// For how long a lookup knows an order that was cancelled or executed; then it is answered 404.
+  public var closedOrdersAreKnownFor = Duration.seconds(3600)
   /// Closing orders that every portfolio has.
   public var closingOrders = 0
   /// Orders of a copied portfolio that every portfolio has.

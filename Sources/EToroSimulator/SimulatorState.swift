@@ -14,11 +14,17 @@ public final class SimulatorState: Sendable {
     var calls: [SimulatedCall] = []
     var total = 0
     var requestIDs: Set<String> = []
-    var pending: [String: PendingOrders] = [:]
+    var pending: [OrderBook: PendingOrders] = [:]
     var lists: [String: QuotaLog] = [:]
     var lookups: [String: QuotaLog] = [:]
     var throttledReads = 0
     var waiters: [(calls: Int, resume: CheckedContinuation<Void, Never>)] = []
+  }
+
+  /// Whose pending orders: a key's real and demo accounts have lists of their own.
+  fileprivate struct OrderBook: Hashable {
+    var key: String
+    var environment: String
   }
 
   private let state: Mutex<State>
@@ -49,17 +55,21 @@ public final class SimulatorState: Sendable {
   /// Lists and lookups that were answered 429.
   public var throttledReads: Int { state.withLock { $0.throttledReads } }
 
-  /// Orders of a user key that are neither cancelled nor executed.
-  public func pendingOrders(of key: String) -> Int { state.withLock { $0.pending[key]?.pending ?? 0 } }
-
-  /// These orders of a user key are pending from now on.
-  public func addOrders(_ orders: some Sequence<Int64> & Sendable, to key: String) {
-    state.withLock { $0.pending[key, default: PendingOrders()].add(orders) }
+  /// Orders of a user key that are neither cancelled nor executed; `environment` is `demo` or `real`.
+  public func pendingOrders(of key: String, environment: String = "demo") -> Int {
+    state.withLock { $0.pending[OrderBook(key: key, environment: environment)]?.pending ?? 0 }
   }
 
-  /// An order of a user key is executed, where it is pending.
-  public func fillOrder(_ order: Int64, of key: String) {
-    state.withLock { $0.pending[key]?.fill(order) }
+  /// These orders of a user key are pending from now on; `environment` is `demo` or `real`.
+  public func addOrders(
+    _ orders: some Sequence<Int64> & Sendable, to key: String, environment: String = "demo"
+  ) {
+    state.withLock { $0.pending[OrderBook(key: key, environment: environment), default: PendingOrders()].add(orders) }
+  }
+
+  /// An order of a user key is executed, where it is pending; `environment` is `demo` or `real`.
+  public func fillOrder(_ order: Int64, of key: String, environment: String = "demo") {
+    state.withLock { $0.pending[OrderBook(key: key, environment: environment)]?.fill(order, at: .now) }
   }
 
   /// The calls that came in, oldest first, as far back as they are kept.
@@ -106,7 +116,13 @@ public final class SimulatorState: Sendable {
     let now = ContinuousClock.now
     return state.withLock { state in
       if let refusal = SimulatorState.refusal(of: call, &state, \.lists, now) { return refusal }
-      let orders = state.pending[call.key]?.listed(at: now) ?? []
+      let book = OrderBook(call)
+      let (fillRate, lag) = (state.configuration.fillRate, state.configuration.listLag)
+      if fillRate > 0, var orders = state.pending[book] {
+        orders.fill(at: now) { state.random.fraction() < fillRate }
+        state.pending[book] = orders
+      }
+      let orders = state.pending[book]?.listed(at: now, lag: lag) ?? []
       let listed = orders.map { "{\"orderID\":\($0),\"cid\":1,\"instrumentID\":7,\"amount\":100.5}" }
       let half = listed.count / 2
       let closing = (0..<state.configuration.closingOrders).map { "{\"orderID\":\(900_000_000 + $0)}" }
@@ -136,7 +152,8 @@ public final class SimulatorState: Sendable {
     guard !verdict.isAllowed else { return nil }
     state.throttledReads += 1
     return .problem(
-      429, "Too Many Requests", "The quota of the user key for reads is used up.", verdict.headers(configuration))
+      429, "Too Many Requests", "The quota of the user key for reads is used up.",
+      verdict.headers(configuration.quotaHeaders, limit: configuration.readQuota))
   }
 
   /// Answers the lookup of an order. It has a pool of its own in the API, so it takes nothing from the cancels' quota.
@@ -144,15 +161,19 @@ public final class SimulatorState: Sendable {
     let now = ContinuousClock.now
     return state.withLock { state in
       if let refusal = SimulatorState.refusal(of: call, &state, \.lookups, now) { return refusal }
-      if let order = call.order, let status = state.pending[call.key]?.status(of: order, at: now) {
+      guard let order = call.order else {
+        return .problem(400, "Bad Request", "The order id is not a positive 64-bit integer.")
+      }
+      let orders = state.pending[OrderBook(call)] ?? PendingOrders()
+      let (lag, memory) = (state.configuration.listLag, state.configuration.closedOrdersAreKnownFor)
+      if let status = orders.status(of: order, at: now, lag: lag, memory: memory) {
         return SimulatedAnswer(
           status: 200, headers: [("content-type", "application/json")],
           body: "{\"orderId\":\(order),\"status\":{\"id\":\(status.id),\"name\":\"\(status.name)\"}}")
       }
-      guard let order = call.order else {
-        return .problem(400, "Bad Request", "The order id is not a positive 64-bit integer.")
+      guard !orders.knows(order), state.cancels[order] != nil else {
+        return .problem(404, "Not Found", "There is no order \(order).")
       }
-      guard state.cancels[order] != nil else { return .problem(404, "Not Found", "There is no order \(order).") }
       return SimulatedAnswer(
         status: 200, headers: [("content-type", "application/json")],
         body: "{\"orderId\":\(order),\"status\":{\"id\":2,\"name\":\"Cancelled\"}}")
@@ -173,7 +194,7 @@ public final class SimulatorState: Sendable {
     if configuration.quota > 0 {
       let verdict = state.quotas[key, default: QuotaLog()].take(
         at: now, limit: configuration.quota, window: configuration.window)
-      headers = verdict.headers(configuration)
+      headers = verdict.headers(configuration.quotaHeaders, limit: configuration.quota)
       if !verdict.isAllowed {
         var refusal = SimulatedAnswer.problem(429, "Too Many Requests", "The quota of the user key is used up.")
         refusal.headers += headers
@@ -219,8 +240,8 @@ public final class SimulatorState: Sendable {
   private static func accept(
     _ call: IncomingCall, _ order: Int64, _ state: inout State, _ now: ContinuousClock.Instant
   ) -> SimulatedAnswer {
-    if state.pending[call.key]?.cancel(order, at: now, lag: state.configuration.listLag) == false {
-      return .problem(404, "Not Found", "There is no pending order \(order).")
+    if state.pending[OrderBook(call)]?.cancel(order, at: now) == .filled {
+      return .problem(400, "Bad Request", "The order \(order) was filled already.")
     }
     switch order % 1000 {
     case 404: return .problem(404, "Not Found", "There is no order \(order).")
@@ -232,6 +253,12 @@ public final class SimulatorState: Sendable {
     state.tokens[order] = token
     let body = state.configuration.givesToken ? "{\"token\":\"\(token)\"}" : "{}"
     return SimulatedAnswer(status: 200, headers: [("content-type", "application/json")], body: body)
+  }
+}
+
+extension SimulatorState.OrderBook {
+  init(_ call: IncomingCall) {
+    self.init(key: call.key, environment: call.environment)
   }
 }
 
@@ -248,16 +275,17 @@ extension SimulatedAnswer {
 }
 
 extension QuotaLog.Verdict {
-  fileprivate func headers(_ configuration: SimulatorConfiguration) -> [(String, String)] {
+  /// How a pool of `limit` calls tells of itself.
+  fileprivate func headers(_ form: SimulatorConfiguration.QuotaHeaders, limit: Int) -> [(String, String)] {
     let seconds = Int(reset.components.seconds) + (reset.components.attoseconds > 0 ? 1 : 0)
     let prefix: String
-    switch configuration.quotaHeaders {
+    switch form {
     case .prefixed: prefix = "x-ratelimit"
     case .plain: prefix = "ratelimit"
     case .none: return []
     }
     var headers = [
-      ("\(prefix)-limit", "\(configuration.quota)"), ("\(prefix)-remaining", "\(remaining)"),
+      ("\(prefix)-limit", "\(limit)"), ("\(prefix)-remaining", "\(remaining)"),
       ("\(prefix)-reset", "\(seconds)"),
     ]
     if !isAllowed { headers.append(("retry-after", "\(max(1, seconds))")) }

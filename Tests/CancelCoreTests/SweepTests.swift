@@ -226,6 +226,40 @@ import Testing
     #expect(world.confirmations.first?.acceptedAt ?? at(99) < at(1))
   }
 
+  @Test(arguments: [CancelAnswer.Kind.rejected, .failed])
+  func oneStrayRefusalOfAListEndsNothing(kind: CancelAnswer.Kind) throws {
+    for refusals in [1, Sweep.mostRefusals - 1, Sweep.mostRefusals] {
+      var engine = CancelEngine(policy: CancelPolicy(), defaultAccount: "a0", seed: 1)
+      var ids = RequestIDs()
+      engine.configure(accounts: ["a0": QuotaKey(index: 0)], at: at(0))
+      engine.assign(.first)
+      engine.restored(.first, position: 0, at: at(0))
+      _ = engine.receive(
+        ReceivedSweep(
+          request: sweep(), source: SourceCoordinates(topic: "requests", partition: 0, offset: 0), producedAt: at(0),
+          receivedAt: at(0)), at: at(0))
+      var lists = 0
+      var results: [CancelResult] = []
+      for time in 0..<30 {
+        engine.advance(to: at(Double(time)))
+        while let list = engine.nextList(at: at(Double(time)), requestID: { ids.next() }) {
+          lists += 1
+          engine.listed(
+            list.id,
+            OrderListAnswer(
+              lists <= refusals ? .fault(.make(kind, 404)) : .complete(OrderList(orders: []))), at: at(Double(time)))
+        }
+        engine.advance(to: at(Double(time)))
+        while let batch = engine.nextBatch() {
+          results += batch.results
+          engine.committed()
+        }
+      }
+      #expect(results.map(\.outcome) == [refusals < Sweep.mostRefusals ? .accepted : .failed])
+      #expect(lists == min(refusals + 1, Sweep.mostRefusals))
+    }
+  }
+
   @Test func anOrderMayBeAnsweredForTheOwnerBeforeUntilTheSweepIsReadAgain() throws {
     var ids = RequestIDs()
     func engine(_ restoring: [CommitBatch.LedgerEntry]) throws -> CancelEngine {

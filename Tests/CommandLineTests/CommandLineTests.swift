@@ -28,8 +28,16 @@ import Testing
     #expect(configuration.quota == 3)
     #expect(configuration.window == .seconds(2))
     #expect(configuration.faults.delay == .milliseconds(5))
+    let pending = try SimulatorOptions.parse(["--pending", "a=b=3", "--pending", "k=2:real", "--list-lag", "2s"])
+    #expect(
+      try pending.pending().map { "\($0)" } == [
+        #"(key: "a=b", environment: "demo", count: 3)"#, #"(key: "k", environment: "real", count: 2)"#,
+      ])
+    #expect(try pending.configuration().listLag == .seconds(2))
     for wrong in [
-      ["--window", "soon"], ["--server-error-rate", "7"], ["--hang-rate=-0.1"], ["--port", "70000"],
+      ["--pending", "k"], ["--pending", "=3"], ["--pending", "k=x"], ["--pending", "k=3:paper"], ["--fill-rate", "2"],
+      ["--closing-orders=-1"], ["--window", "soon"], ["--server-error-rate", "7"], ["--hang-rate=-0.1"],
+      ["--port", "70000"],
       ["--unavailable-rate", "0.6", "--lost-answer-rate", "0.6"], ["--quota=-1"],
     ] {
       #expect(throws: (any Error).self, "\(wrong)") { try SimulatorOptions.parse(wrong) }

@@ -71,4 +71,67 @@ import Testing
     #expect(state.answer(call()).status == 403)
     #expect(state.statuses == [401: 1, 403: 1])
   }
+
+  private func listed(_ state: SimulatorState, _ call: IncomingCall) -> Set<String> {
+    let body = state.portfolio(call).body ?? ""
+    return Set(body.matches(of: /"orderID":(\d+),"cid"/).map { String($0.output.1) })
+  }
+
+  @Test func aListHoldsWhatIsPendingAndLagsBehindACancel() {
+    var configuration = SimulatorConfiguration()
+    configuration.closingOrders = 2
+    configuration.copiedOrders = 1
+    configuration.listLag = .seconds(3600)
+    let state = SimulatorState(configuration)
+    state.addOrders([1, 2, 3], to: "u")
+    state.addOrders([9], to: "u", environment: "real")
+    #expect(listed(state, call(nil)) == ["1", "2", "3"])
+    #expect(state.portfolio(call(nil)).body?.contains("\"exitOrders\":[{\"orderID\":900000000},") == true)
+    #expect(state.answer(call(2)).status == 200)
+    state.fillOrder(3, of: "u")
+    // A cancel whose answer was lost is sent again: cancelling is idempotent. A filled order is too late for it.
+    #expect(state.answer(call(2)).status == 200)
+    #expect(state.answer(call(3)).status == 400)
+    #expect(listed(state, call(nil)) == ["1", "2"])
+    #expect(state.lookUp(call(2)).body?.contains("PendingCancel") == true)
+    state.configure { $0.listLag = .zero }
+    #expect(listed(state, call(nil)) == ["1"])
+    #expect(state.lookUp(call(1)).body?.contains("WaitingForMarket") == true)
+    #expect(state.lookUp(call(2)).body?.contains("\"name\":\"Canceled\"") == true)
+    #expect(state.lookUp(call(3)).body?.contains("Filled") == true)
+    state.configure { $0.closedOrdersAreKnownFor = .zero }
+    #expect(state.lookUp(call(2)).status == 404)
+    #expect(state.lookUp(call(3)).status == 404)
+    #expect(state.pendingOrders(of: "u") == 1 && state.pendingOrders(of: "u", environment: "real") == 1)
+    #expect(listed(state, call(nil, user: "other")) == [])
+  }
+
+  @Test func ordersFillMeanwhile() {
+    var configuration = SimulatorConfiguration()
+    configuration.fillRate = 0.5
+    let state = SimulatorState(configuration)
+    state.addOrders(1...200, to: "u")
+    let first = listed(state, call(nil)).count
+    let second = listed(state, call(nil)).count
+    #expect((1..<200).contains(first) && (0..<first).contains(second))
+  }
+
+  @Test func listsAndLookupsHavePoolsOfTheirOwn() {
+    var configuration = SimulatorConfiguration()
+    configuration.quota = 1
+    configuration.readQuota = 2
+    let state = SimulatorState(configuration)
+    state.addOrders([1], to: "u")
+    for _ in 0..<2 {
+      #expect(state.portfolio(call(nil)).status == 200)
+      #expect(state.lookUp(call(1)).status == 200)
+    }
+    let refused = state.portfolio(call(nil))
+    #expect(refused.status == 429)
+    #expect(refused.headers.contains { $0.name == "x-ratelimit-limit" && $0.value == "2" }, "the limit of its own pool")
+    #expect(state.lookUp(call(1)).status == 429)
+    #expect(state.answer(call(1)).status == 200, "the cancels' pool is untouched")
+    #expect(state.answer(call(1)).headers.contains { $0.name == "x-ratelimit-limit" && $0.value == "1" })
+    #expect(state.throttledReads == 2)
+  }
 }

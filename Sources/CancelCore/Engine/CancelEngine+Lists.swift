@@ -117,6 +117,7 @@ extension CancelEngine {
     part.lastListed = list.orders
     part.notCancellable = list.notCancellable
     part.failures = 0
+    part.refusals = 0
     part.lastFault = nil
     part.stage = .working
     sweeps[ref]?.parts[account] = part
@@ -139,12 +140,18 @@ extension CancelEngine {
     sweeps[ref]?.parts[account]?.failures += 1
     let failures = sweeps[ref]?.parts[account]?.failures ?? 1
     let problem = fault.problem ?? Problem(.ordersNotListed, detail: "the account's orders could not be listed")
+    let isRefused = fault.kind == .rejected || fault.kind == .failed
+    let refusals = isRefused ? (sweeps[ref]?.parts[account]?.refusals ?? 0) + 1 : 0
+    sweeps[ref]?.parts[account]?.refusals = refusals
     switch fault.kind {
-    case .rejected, .failed: return end(account, of: ref, .failed(problem))
+    // A gateway may have said so: the API is asked a few times more before the account is given up.
+    case .rejected,
+      .failed where refusals >= Sweep.mostRefusals:
+      return end(account, of: ref, .failed(problem))
     case .credentialRefused where policy.breakerMode == .failFast && (!fault.isUncertain || failures > 1):
       return end(account, of: ref, .failed(problem))
     case .throttled: wantList(of: account, for: ref, at: now, now)
-    case .credentialRefused, .transient, .ambiguous, .accepted:
+    case .credentialRefused, .transient, .ambiguous, .accepted, .rejected, .failed:
       let delay = policy.retryBackoff.delay(failures: failures, random: &random)
       wantList(of: account, for: ref, at: now + delay, now)
     }

@@ -60,6 +60,8 @@ struct Sweep: Sendable {
     var wasListed = false
     /// Lists in a row that failed.
     var failures = 0
+    /// Lists in a row that the API refused, as by a 404.
+    var refusals = 0
     /// Why the last list failed; `nil` where it did not.
     var lastFault: Problem?
     /// How long it waits before the next list.
@@ -85,6 +87,8 @@ struct Sweep: Sendable {
   static let repeatsAfter = Duration.seconds(10)
   /// While orders wait for their calls, the account is listed this often, so that those that appear wait with them.
   static let interval = Duration.seconds(5)
+  /// An account whose lists are refused so often in a row is given up.
+  static let mostRefusals = 4
   /// The pause before the first list that follows cancels.
   static let firstPause = Duration.milliseconds(250)
   /// Lists that bring nothing new get ever rarer, up to this.

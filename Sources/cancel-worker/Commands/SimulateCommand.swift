@@ -18,6 +18,7 @@ struct SimulateCommand: AsyncParsableCommand {
       EXAMPLES
         cancel-worker simulate --port 8080
         cancel-worker simulate --quota 20 --window 60s --delay 50ms --server-error-rate 0.1
+        cancel-worker simulate --pending my-user-key=50 --list-lag 2s --closing-orders 3
       """
   )
 
@@ -26,6 +27,11 @@ struct SimulateCommand: AsyncParsableCommand {
   func run() async throws {
     let configuration = try options.configuration()
     let simulator = EToroSimulator(configuration: configuration)
+    var first: Int64 = 1_000_001
+    for (key, environment, count) in try options.pending() {
+      simulator.state.addOrders(first..<first + Int64(count), to: key, environment: environment)
+      first += Int64(count)
+    }
     let port: Int
     do {
       port = try await simulator.start()
@@ -90,6 +96,26 @@ struct SimulatorOptions: ParsableArguments {
   @Option(help: "The share of calls that are never answered, from 0 to 1.")
   var hangRate = 0.0
 
+  @Option(
+    name: .customLong("pending"),
+    help: "Orders that are pending, for sweeps, as USER_KEY=COUNT or USER_KEY=COUNT:real; repeatable.")
+  var pendingOrders: [String] = []
+
+  @Option(help: "For how long a list still holds an order that is cancelled, such as 2s.")
+  var listLag = "0ms"
+
+  @Option(help: "The share of pending orders that are executed between two lists, from 0 to 1.")
+  var fillRate = 0.0
+
+  @Option(help: "Closing orders in every portfolio, which can't be cancelled.")
+  var closingOrders = 0
+
+  @Option(help: "Orders of a copied portfolio in every portfolio, which can't be cancelled.")
+  var copiedOrders = 0
+
+  @Option(help: "Lists, and lookups, allowed in a rolling 60 s per user key; 0 for no quota.")
+  var readQuota = 60
+
   @Option(help: "Where the random faults start.")
   var seed: UInt64 = 1
 
@@ -101,6 +127,15 @@ struct SimulatorOptions: ParsableArguments {
     for (option, rate) in rates where !(0...1).contains(rate) {
       throw ValidationError("\(option) is a share of the calls, from 0 to 1; it is \(rate).")
     }
+    guard (0...1).contains(fillRate) else {
+      throw ValidationError("--fill-rate is a share of the orders, from 0 to 1; it is \(fillRate).")
+    }
+    for (option, count) in [
+      ("--closing-orders", closingOrders), ("--copied-orders", copiedOrders), ("--read-quota", readQuota),
+    ] where count < 0 {
+      throw ValidationError("\(option) is 0 or more; it is \(count).")
+    }
+    _ = try pending()
     let sum = rates.map(\.1).reduce(0, +)
     guard sum <= 1 else { throw ValidationError("The rates of faults are more than 1 together: \(sum).") }
     guard (0...65_535).contains(port) else { throw ValidationError("--port is 0 to 65535; it is \(port).") }
@@ -128,7 +163,26 @@ struct SimulatorOptions: ParsableArguments {
     configuration.faults.lostAnswerRate = lostAnswerRate
     configuration.faults.hangRate = hangRate
     configuration.seed = seed
+    configuration.listLag = try duration(listLag, "--list-lag")
+    configuration.fillRate = fillRate
+    configuration.closingOrders = closingOrders
+    configuration.copiedOrders = copiedOrders
+    configuration.readQuota = readQuota
     return configuration
+  }
+
+  /// The orders that are pending at the start: for each key and environment, how many.
+  func pending() throws -> [(key: String, environment: String, count: Int)] {
+    try pendingOrders.map { text in
+      let wrong = ValidationError(
+        "--pending: '\(text)' is not USER_KEY=COUNT or USER_KEY=COUNT:real, COUNT up to 100000.")
+      guard let sign = text.lastIndex(of: "="), sign > text.startIndex else { throw wrong }
+      let parts = text[text.index(after: sign)...].split(separator: ":", omittingEmptySubsequences: false)
+      guard let count = parts.first.flatMap({ Int($0) }), (0...100_000).contains(count), parts.count <= 2,
+        parts.count == 1 || ["demo", "real"].contains(parts[1])
+      else { throw wrong }
+      return (String(text[..<sign]), parts.count == 2 ? String(parts[1]) : "demo", count)
+    }
   }
 
   private func duration(_ text: String, _ option: String) throws -> Duration {
