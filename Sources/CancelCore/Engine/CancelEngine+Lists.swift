@@ -145,8 +145,7 @@ extension CancelEngine {
     sweeps[ref]?.parts[account]?.refusals = refusals
     switch fault.kind {
     // A gateway may have said so: the API is asked a few times more before the account is given up.
-    case .rejected,
-      .failed where refusals >= Sweep.mostRefusals:
+    case .rejected where refusals >= Sweep.mostRefusals, .failed where refusals >= Sweep.mostRefusals:
       return end(account, of: ref, .failed(problem))
     case .credentialRefused where policy.breakerMode == .failFast && (!fault.isUncertain || failures > 1):
       return end(account, of: ref, .failed(problem))
