@@ -20,15 +20,17 @@ struct LedgerTests {
     let stage = try await stage()
     let producer = try KafkaProducer(
       configuration: TestBroker.configuration, transactionalID: nil, logger: TestBroker.logger)
-    try await producer.publish([
-      KafkaRecord(
-        topic: stage.topics.names.ledger, partition: 1, key: Array("17@a0".utf8), value: [250, 1, 2, 3])
-    ])
+    // In both partitions: one whose ledger is read before the other's may be served until that one is found.
+    try await producer.publish(
+      (0..<2).map { partition in
+        KafkaRecord(
+          topic: stage.topics.names.ledger, partition: partition, key: Array("17@a0".utf8), value: [250, 1, 2, 3])
+      })
     try await stage.send((0..<20).map { (0, 1_000_000 + $0, "routine") })
     let status = await (try stage.worker()).waitForExit()
     let log = try String(contentsOf: stage.log(), encoding: .utf8)
     #expect(status != 0)
-    #expect(log.contains("version 250") && log.contains("partition 1"), "the log does not say what is wrong")
+    #expect(log.contains("version 250") && log.contains("partition "), "the log does not say what is wrong")
     #expect(stage.simulator.state.totalCalls == 0)
     #expect(try await stage.topics.results().isEmpty)
 

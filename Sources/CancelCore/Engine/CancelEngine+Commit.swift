@@ -332,6 +332,8 @@ extension CancelEngine {
 
     var size: Int { results.count + (isChanged ? 1 : 0) }
 
+    var isSweep: Bool { if case .sweep? = subject { true } else { false } }
+
     mutating func cover(_ offset: Int64, committedPosition: Int64) {
       guard offset >= committedPosition else { return }
       uncommitted = min(uncommitted?.lowerBound ?? offset, offset)...max(uncommitted?.upperBound ?? offset, offset)
@@ -451,7 +453,12 @@ extension CancelEngine {
       return true
     }
     let known = units.indices.filter { units[$0].uncommitted == nil }
-    for index in known where units[index].priority == .killSwitch { if !add([index]) { return selected } }
+    // The record of a sweep that a switch began goes before what is answered for it: else a restart would begin it anew,
+    // and answer again.
+    let urgent = known.filter { units[$0].priority == .killSwitch }
+    for index in urgent.filter({ units[$0].isSweep }) + urgent.filter({ !units[$0].isSweep }) {
+      if !add([index]) { return selected }
+    }
     for (_, indices) in Dictionary(
       grouping: units.indices.filter { units[$0].uncommitted != nil }, by: { units[$0].number }
     )
