@@ -51,9 +51,9 @@ func interruptible<Value: Sendable>(
 }
 
 /// A command that a signal ends with the signal's status and nothing to say.
-func untilInterrupted(_ work: @escaping @Sendable () async throws -> Void) async throws {
+func untilInterrupted<Value: Sendable>(_ work: @escaping @Sendable () async throws -> Value) async throws -> Value {
   do {
-    try await interruptible { try await work() }
+    return try await interruptible { try await work() }
   } catch let error as Interrupted {
     throw CommandFailure(status: error.status, "")
   }

@@ -22,6 +22,22 @@ import Testing
     }
   }
 
+  @Test func whatTheCommandLineSaysOfAllHoldsForEachLineThatSaysNothingElse() throws {
+    let requests = try read(
+      """
+      {"orderId": 1}
+      {"orderId": 2, "origin": {"actor": "bob"}, "campaignId": "own", "campaignSize": 9}
+      """
+    ) {
+      ($0.actor, $0.campaignID, $0.campaignSize, $0.reason) = ("ann", "all", 2, "limit")
+      $0.wantsConfirmation = true
+    }
+    #expect(requests.map(\.details.origin?.actor) == ["ann", "bob"])
+    #expect(requests.map(\.details.campaignID) == ["all", "own"])
+    #expect(requests.map(\.details.campaignSize) == [2, 9])
+    #expect(requests.allSatisfy { $0.details.wantsConfirmation && $0.details.reason == "limit" })
+  }
+
   @Test func orderNumbersOneALine() throws {
     let requests = try read("\u{FEFF}1\r\n\n2\n 9223372036854775807 \n")
     #expect(requests.map(\.orderID.value) == [1, 2, .max])

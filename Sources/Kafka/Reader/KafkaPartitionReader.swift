@@ -112,6 +112,29 @@ public enum KafkaPartitionReader {
   }
 }
 
+extension KafkaPartitionReader {
+  /// The offset of the first record of each partition that was stamped at this time or later; partitions that have none
+  /// are left out.
+  ///
+  /// - Parameters:
+  ///   - milliseconds: the time, since 1970.
+  ///   - timeout: how long the brokers may take.
+  /// - Throws: `KafkaError` where they were not told in time; `CancellationError` when the task is cancelled.
+  public static func offsets(
+    configuration: KafkaClientConfiguration, topic: String, partitions: [Int32], at milliseconds: Int64, logger: Logger,
+    timeout: Duration = .seconds(5)
+  ) async throws -> [Int32: Int64] {
+    try await BlockingTask.run(name: "kafka-offsets") { isCancelled in
+      let handle = try ClientHandle(
+        .reader, configuration, settings: .reader(.readCommitted), callbacks: LastClientError(), logger: logger)
+      let places = partitions.map { KafkaTopicPartition(topic: topic, partition: $0) }
+      let found = try Kafka.offsets(places, at: max(0, milliseconds), timeout: timeout, of: handle.pointer)
+      guard !isCancelled() else { throw CancellationError() }
+      return Dictionary(uniqueKeysWithValues: found.map { ($0.key.partition, $0.value) })
+    }
+  }
+}
+
 /// One reading, on a thread of its own. Each partition goes from `unplaced` (its bounds are not known) to `waiting` (not
 /// started yet) to `open`, and then its end or its failure is told.
 private struct Reading {

@@ -240,7 +240,9 @@ func logBounds(
   return bounds
 }
 
-private func offsets(
+/// The offset of each partition's first record at a time, in milliseconds since 1970, or at one of librdkafka's names for
+/// a place; partitions without such a record are left out. Blocks.
+func offsets(
   _ partitions: [KafkaTopicPartition], at place: Int64, timeout: Duration, of client: OpaquePointer
 ) throws(KafkaError) -> [KafkaTopicPartition: Int64] {
   guard !partitions.isEmpty else { return [:] }

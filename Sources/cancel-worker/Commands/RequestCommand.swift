@@ -204,7 +204,8 @@ struct RequestCommand: AsyncParsableCommand {
     defaults.account = account.map { AccountName($0) }
     defaults.priority = killSwitch ? .killSwitch : .routine
     defaults.reason = reason
-    defaults.campaignID = campaign
+    (defaults.actor, defaults.campaignID, defaults.campaignSize) = (actor, campaign, campaignSize)
+    defaults.wantsConfirmation = confirm
     if let file {
       guard orderIDs.isEmpty else {
         throw CommandFailure(.usage, "request: give the orders as arguments or with --file, not both")

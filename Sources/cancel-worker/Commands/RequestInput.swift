@@ -10,7 +10,10 @@ struct RequestInput {
     var account: AccountName?
     var priority: Priority = .routine
     var reason: String?
+    var actor: String?
     var campaignID: String?
+    var campaignSize: Int?
+    var wantsConfirmation = false
     var deadline: Timestamp?
     var now: Timestamp
   }
@@ -124,6 +127,11 @@ struct RequestInput {
     request.priority = max(request.priority, defaults.priority)
     request.details.reason = request.details.reason ?? defaults.reason
     request.details.campaignID = request.details.campaignID ?? defaults.campaignID
+    request.details.campaignSize = request.details.campaignSize ?? defaults.campaignSize
+    if let actor = defaults.actor, request.details.origin == nil {
+      request.details.origin = RequestDetails.Origin(actor: actor)
+    }
+    if defaults.wantsConfirmation { request.details.wantsConfirmation = true }
     request.details.decidedAt = request.details.decidedAt ?? defaults.now
     request.deadline = request.deadline ?? defaults.deadline
     return request

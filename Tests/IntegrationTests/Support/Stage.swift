@@ -113,6 +113,14 @@ struct Stage {
     await producer.close(timeout: .seconds(5))
   }
 
+  /// Runs another command of the binary to its end, with the workers' environment.
+  func run(_ arguments: String...) async throws -> (status: Int32, output: String) {
+    let output = folder.appendingPathComponent("\(UUID().uuidString).out")
+    let command = try WorkerUnderTest(arguments, environment: environment, log: output)
+    let status = await command.waitForExit()
+    return (status, try String(contentsOf: output, encoding: .utf8))
+  }
+
   /// All results, once `count` requests have one.
   func results(_ count: Int) async throws -> [CancelResult] {
     try await eventually("\(count) results") {

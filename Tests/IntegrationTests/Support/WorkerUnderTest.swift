@@ -13,10 +13,17 @@ final class WorkerUnderTest: Sendable {
   /// Starts `cancel-worker run`, or another command, with this environment; its log goes to `log`.
   ///
   /// - Parameter unreadLog: where standard error goes instead.
-  init(command: String = "run", environment: [String: String], log: URL, unreadLog: FileHandle? = nil) throws {
+  convenience init(
+    command: String = "run", environment: [String: String], log: URL, unreadLog: FileHandle? = nil
+  ) throws {
+    try self.init([command], environment: environment, log: log, unreadLog: unreadLog)
+  }
+
+  /// Starts `cancel-worker` with these arguments.
+  init(_ arguments: [String], environment: [String: String], log: URL, unreadLog: FileHandle? = nil) throws {
     let process = Process()
     process.executableURL = WorkerUnderTest.binary
-    process.arguments = [command]
+    process.arguments = arguments
     process.environment = environment.merging(["PATH": "/usr/bin:/bin"]) { given, _ in given }
     process.standardInput = FileHandle.nullDevice
     if !FileManager.default.fileExists(atPath: log.path) {
