@@ -30,11 +30,12 @@ import Testing
 
     @discardableResult
     mutating func request(
-      _ order: Int64, _ priority: Priority = .routine, deadline: Timestamp? = nil
+      _ order: Int64, _ priority: Priority = .routine, deadline: Timestamp? = nil, producedAt: Timestamp? = nil
     ) -> CancelEngine.Receipt {
       defer { offset += 1 }
       return engine.receive(
-        .make(order: order, priority: priority, deadline: deadline, offset: offset, producedAt: now), at: now)
+        .make(
+          order: order, priority: priority, deadline: deadline, offset: offset, producedAt: producedAt ?? now), at: now)
     }
 
     mutating func nextCall() -> Call? { engine.nextCall(at: now, requestID: { ids.next() }) }
@@ -156,6 +157,23 @@ import Testing
     let result = try #require(story.results.first)
     #expect(result.outcome == .expired)
     #expect(result.problem.map { "\($0)".contains("the order was not cancelled") } == true)
+  }
+
+  @Test func notCancelledIsNotSaidWhereAnotherRequestsCallMayHaveCancelledTheOrder() throws {
+    var story = Story { $0.maxInFlight = 1 }
+    story.request(1, deadline: story.now + .seconds(2))
+    let sent = story.nextCall()
+    let call = try #require(sent)
+    // Produced while that call is on its way, and read when all is over.
+    let producedAt = story.now
+    story.pass(.seconds(3))
+    story.engine.answered(call.id, .make(.ambiguous, nil), at: story.now)
+    story.pass(.seconds(1))
+    story.request(1, deadline: story.now - .seconds(1), producedAt: producedAt)
+    story.request(1, deadline: story.now - .seconds(1), producedAt: story.now)
+    story.commit()
+    #expect(story.results.map(\.outcome) == [.failed, .failed, .expired])
+    #expect(story.results.dropLast().allSatisfy { "\($0.problem as Any)".contains("outcome-unknown") })
   }
 
   // MARK: Handover

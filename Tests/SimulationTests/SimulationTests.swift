@@ -9,7 +9,7 @@ import Testing
 /// `cancel-worker-simulation --replay SEED` runs again with a trace.
 @Suite struct SimulationTests {
   private static let environment = ProcessInfo.processInfo.environment
-  private static let count = UInt64(environment["SIMULATIONS"] ?? "") ?? 150
+  private static let count = UInt64(environment["SIMULATIONS"] ?? "") ?? 2500
   private static let seed = UInt64(environment["SIMULATION_SEED"] ?? "") ?? 1
 
   @Test func noHistoryBreaksAPromise() async {

@@ -110,6 +110,7 @@ extension PartitionLedger {
     by step: Duration, window: Duration, at now: Timestamp
   ) -> (moved: [OrderKey], looks: [Timestamp]) {
     restoredAt.clockStepped(by: step)
+    outcomeUnknownAt.clockStepped(by: step)
     annex.clockStepped(by: step)
     var moved: [(key: OrderKey, record: RememberedRecord)] = []
     for (key, state) in orders {

@@ -94,7 +94,7 @@ extension CancelEngine {
   private mutating func begin(
     _ request: OpenRequest, _ ref: OrderRef, after memory: RememberedRecord?, at now: Timestamp
   ) {
-    let mayHaveEarlierCall = request.received.source.offset < partitions[ref.partition].logEnd
+    let mayHaveEarlierCall = mayHaveEarlierCall(request)
     if request.deadline <= now {
       return finish(
         request, of: nil, ref, at: now, with: .expiredAtArrival(mayHaveEarlierCall: mayHaveEarlierCall))
@@ -119,10 +119,17 @@ extension CancelEngine {
     setTimer(slot, at: min(request.deadline, firstWaitCheck(now)))
   }
 
+  /// Whether a call for the request's order may have been sent since it was produced that this engine knows nothing of:
+  /// an earlier worker may have read the request, or an order was given up since without its call's answer.
+  private func mayHaveEarlierCall(_ request: OpenRequest) -> Bool {
+    let partition = partitions[request.received.source.partition]
+    return request.received.source.offset < partition.logEnd
+      || request.received.producedAt <= partition.outcomeUnknownAt
+  }
+
   private mutating func attach(_ request: OpenRequest, to slot: OrderSlot, at now: Timestamp) {
-    let offset = request.received.source.offset
     openRequests += 1
-    if offset < partitions[request.received.source.partition].logEnd { orders[slot].mayHaveEarlierCall = true }
+    if mayHaveEarlierCall(request) { orders[slot].mayHaveEarlierCall = true }
     orders[slot].attach(request, sizeLimit: policy.ledgerRecordSize)
     markChanged(slot)
     if request.deadline <= now { expireRequests(of: slot, at: now) }
@@ -308,6 +315,7 @@ extension CancelEngine {
   /// Drops an order that was taken out, has no open request left and no outcome to remember.
   private mutating func forget(_ order: OpenOrder, at now: Timestamp) {
     openOrders -= 1
+    if order.outcomeUnknown { partitions[order.ref.partition].outcomeUnknownAt = now }
     let held = (order.earlierSends + order.sends).holding(window: policy.quotaWindow, at: now)
     if var earlier = order.earlierMemory?.settled, earlier.until > now {
       earlier.earlierSends = held

@@ -11,8 +11,8 @@ struct Disposition {
 extension Disposition {
   /// The deadline passed while the order waited.
   ///
-  /// That the order was not cancelled is said only where no call can have been sent for it, by this worker or by an
-  /// earlier one.
+  /// That the order was not cancelled is said only where no call can have been sent for it since the request was
+  /// produced, by this worker or by an earlier one.
   static func expired(_ order: OpenOrder, waitingFor cause: WaitNotice.Reason?) -> Disposition {
     if order.outcomeUnknown { return .unknown(order, "the deadline passed before another call could tell") }
     if order.mayHaveEarlierCall {
@@ -30,7 +30,7 @@ extension Disposition {
 
   /// The deadline had passed before the request was received.
   ///
-  /// - Parameter mayHaveEarlierCall: whether an earlier worker may have read the request and sent a call for it.
+  /// - Parameter mayHaveEarlierCall: whether a call may have been sent for its order since it was produced.
   static func expiredAtArrival(mayHaveEarlierCall: Bool) -> Disposition {
     let reason = "the deadline had passed when the request was received"
     return mayHaveEarlierCall ? .unknown(nil, reason) : .deadlinePassed(reason)
@@ -51,7 +51,7 @@ extension Disposition {
     }
     let spent =
       order?.mayHaveEarlierCall == true
-      ? "this worker sent no call for this request, an earlier one may have" : "no call was sent for this request"
+      ? "no call was sent for this request, an earlier one may have been" : "no call was sent for this request"
     return Disposition(
       outcome: .failed,
       problem: Problem(
@@ -87,7 +87,7 @@ extension Disposition {
   private static func unknown(_ order: OpenOrder?, _ reason: String) -> Disposition {
     let call =
       order?.outcomeUnknown == true
-      ? "a call was sent and its answer never came" : "an earlier worker may have sent a call whose answer is not known"
+      ? "a call was sent and its answer never came" : "an earlier call may have been sent whose answer is not known"
     return Disposition(
       outcome: .failed,
       problem: Problem(

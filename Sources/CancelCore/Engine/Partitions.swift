@@ -47,6 +47,8 @@ struct PartitionLedger: Sendable {
   var inFlight = 0
   /// When its ledger was read to its end.
   var restoredAt = Timestamp.distantPast
+  /// When an order was last given up whose call nobody knows the answer of.
+  var outcomeUnknownAt = Timestamp.distantPast
   /// Up to which offset requests were found open when the ledger was read.
   var restoredThrough: Int64 = -1
   /// While restoring: what further records hold of orders' requests, by their numbers.

@@ -44,7 +44,7 @@ struct OpenOrder: Sendable {
   var lastFault: String?
   /// Whether a call was sent whose answer never came.
   var outcomeUnknown = false
-  /// Whether an earlier worker may have sent a call that no record tells of. Not kept: each owner finds it anew.
+  /// Whether a call may have been sent that no record tells of. Not kept: each owner finds it anew.
   var mayHaveEarlierCall = false
   /// Whether a 429 ever delayed it.
   var throttled = false
