@@ -54,6 +54,50 @@ struct GoldenTests {
     #expect(event.worker == Golden.worker)
   }
 
+  @Test(arguments: Golden.sweeps.indices)
+  func `requests to sweep are written as the files have them and read back`(index: Int) throws {
+    let golden = Golden.sweeps[index]
+    let record = RequestEncoder(golden.format).encode(golden.request, at: Golden.time(0))
+    let stored = try stored(golden.name, record)
+    let incoming = try RequestDecoder().decode(
+      value: stored.value, key: stored.key, headers: stored.headers, source: Golden.source,
+      producedAt: Golden.time(0), receivedAt: Golden.time(1)
+    ).get()
+    guard case .sweep(let received) = incoming else {
+      Issue.record("\(golden.name) was read as a cancel")
+      return
+    }
+    #expect(received.request == golden.request)
+  }
+
+  @Test(arguments: Golden.sweepResults.indices)
+  func `results of sweeps are written as the files have them and read back`(index: Int) throws {
+    let golden = Golden.sweepResults[index]
+    let record = ResultEncoder(worker: Golden.worker, eventSource: Golden.eventSource).encode(golden.result)
+    let stored = try stored(golden.name, record)
+    let event = try ResultDecoder().decode(value: stored.value, key: record.key, headers: stored.headers)
+    #expect(event.result == golden.result)
+    #expect(event.id == EventIdentity.id(of: golden.result).uuidString.lowercased())
+  }
+
+  @Test(arguments: Golden.campaigns.indices)
+  func `campaigns are written as the files have them and read back`(index: Int) throws {
+    let golden = Golden.campaigns[index]
+    let record = CampaignEncoder(worker: Golden.worker, eventSource: Golden.eventSource).encode(golden.record)
+    let stored = try stored(golden.name, record)
+    #expect(record.key == Array(golden.record.campaignID.utf8))
+    #expect(try CampaignDecoder().decode(value: stored.value, headers: stored.headers) == golden.record)
+  }
+
+  @Test(arguments: Golden.confirmations.indices)
+  func `confirmations are written as the files have them and read back`(index: Int) throws {
+    let golden = Golden.confirmations[index]
+    let record = ConfirmationEncoder(worker: Golden.worker, eventSource: Golden.eventSource).encode(golden.event)
+    let stored = try stored(golden.name, record)
+    let event = try ConfirmationDecoder().decode(value: stored.value, key: record.key, headers: stored.headers)
+    #expect(event == golden.event)
+  }
+
   /// A member that is added must be in the golden events, for they are what holds writers and readers together.
   @Test func `the golden events have every detail that a request may have`() {
     let missing = Mirror(reflecting: Golden.details).children.filter { isNil($0.value) }.map(\.label)
