@@ -62,4 +62,20 @@ struct HistoryCommandsTests {
     #expect(try await stage.run("audit", "--order", "77").status == 1)
     await stage.clear()
   }
+
+  @Test(.timeLimit(.minutes(2)))
+  func aRequestWaitsUntilItsOrdersAreKnownToBeGone() async throws {
+    var simulation = SimulatorConfiguration()
+    simulation.quota = 0
+    let stage = try await Stage.make(simulation: simulation, settings: ["QUOTA_CALLS": "0"])
+    let worker = try stage.worker()
+    let gone = try await stage.run("request", "1000001", "1000404", "--account", "a0", "--confirm", "--wait")
+    #expect(gone.status == 1, "one was refused, and needs no confirmation: \(gone.output)")
+    #expect(gone.output.contains("confirmed  1000001  cancelled (Cancelled)"), "\(gone.output)")
+    #expect(!gone.output.contains("confirmed  1000404"))
+    let json = try await stage.run("request", "1000002", "--account", "a0", "--confirm", "--wait", "--json")
+    #expect(json.status == 0 && json.output.contains("\"verdict\":\"cancelled\""), "\(json.output)")
+    #expect(await worker.stop() == 0)
+    await stage.clear()
+  }
 }

@@ -125,19 +125,13 @@ private enum DeadLetters {
   static func send(_ letters: [ReturnedLetter], _ options: ConfigurationOption) async throws {
     let configuration = try options.load()
     try await withBroker(configuration, options) {
-      let producer = try KafkaProducer(
-        configuration: configuration.kafkaClient, transactionalID: nil, logger: CommandLog.logger(options))
-      do {
+      try await withProducer(configuration, options) { producer in
         try await producer.publish(
           letters.map { letter in
             KafkaRecord(
               topic: configuration.topicNames.requests, key: letter.record.key, value: letter.record.value,
               headers: letter.record.headers.map { KafkaHeader(name: $0.name, value: $0.value) })
           })
-        await producer.close(timeout: .seconds(5))
-      } catch {
-        await producer.close(timeout: .seconds(5))
-        throw error
       }
     }
   }

@@ -40,15 +40,20 @@ final class RequestCampaign: Sendable {
 
   func run() async throws {
     try await withAdmin(configuration, options) { admin in
-      try await checkTopics(admin)
-      let isAttended = await tellWhenUnattended(admin)
+      var needed = [(key: "topics.requests", name: configuration.topicNames.requests)]
+      if output.waits { needed.append(("topics.results", configuration.topicNames.results)) }
+      try await needTopics(admin, needed)
+      let isAttended = await warnWhenUnattended(
+        admin, configuration, waits: requests.count == 1 ? "the request waits" : "the requests wait")
       // The results are listened for before the requests are out, so that none is missed.
       let tails = output.waits ? try await openTails() : nil
       try await publish()
       guard let tails else { return tellPublished() }
       let results = try await collect(from: tails)
       try Task.checkCancellation()
-      try await judge(results, admin, wasAttended: isAttended)
+      let confirmations = try await confirm(results.accepted, from: tails)
+      try await judge(results.outcomes, admin, wasAttended: isAttended)
+      if let confirmations { try judge(confirmations) }
     }
   }
 
@@ -69,52 +74,23 @@ final class RequestCampaign: Sendable {
       + (requests.first?.cancelID ?? "") + " on: see the results with `cancel-worker watch --from-beginning`"
   }
 
-  /// A mistyped topic must be an error, also where the broker would make it.
-  private func checkTopics(_ admin: KafkaAdmin) async throws {
-    var needed = [("topics.requests", configuration.topicNames.requests)]
-    if output.waits { needed.append(("topics.results", configuration.topicNames.results)) }
-    let found = try await admin.describeTopics(needed.map(\.1), timeout: .seconds(5))
-    for ((key, name), topic) in zip(needed, found) where topic.partitions == nil {
-      throw CommandFailure(
-        .configuration,
-        "there is no topic '\(name)', so nothing was published; check \(key), or create it with "
-          + "`cancel-worker topics create`")
-    }
-  }
-
-  private func members(_ admin: KafkaAdmin) async -> Int? {
-    try? await admin.describeGroup(configuration.consumer.groupID, timeout: .seconds(5)).members
-  }
-
-  /// - Returns: whether a worker is there; `nil` where the broker does not tell.
-  private func tellWhenUnattended(_ admin: KafkaAdmin) async -> Bool? {
-    guard let members = await members(admin) else { return nil }
-    if members == 0 {
-      StandardError.write(
-        "warning: no worker is running in the group '\(configuration.consumer.groupID)': the "
-          + "\(requests.count == 1 ? "request waits" : "requests wait") until one is\n")
-    }
-    return members > 0
-  }
-
   // MARK: - Publishing
 
   private func publish() async throws {
-    let producer = try KafkaProducer(
-      configuration: configuration.kafkaClient, transactionalID: nil, logger: CommandLog.logger(options))
     do {
-      for start in stride(from: 0, to: requests.count, by: Self.chunk) {
-        try Task.checkCancellation()
-        let part = requests[start..<min(start + Self.chunk, requests.count)]
-        let positions = try await producer.publish(part.map(record))
-        state.withLock { $0.published += part.count }
-        if output.json, !output.waits { tellJSON(part, positions) }
-        if output.isSummary, StandardError.isTerminal {
-          StandardError.write("\rpublished \(start + part.count) of \(requests.count)\u{1B}[K")
+      try await withProducer(configuration, options) { producer in
+        for start in stride(from: 0, to: requests.count, by: Self.chunk) {
+          try Task.checkCancellation()
+          let part = requests[start..<min(start + Self.chunk, requests.count)]
+          let positions = try await producer.publish(part.map(record))
+          state.withLock { $0.published += part.count }
+          if output.json, !output.waits { tellJSON(part, positions) }
+          if output.isSummary, StandardError.isTerminal {
+            StandardError.write("\rpublished \(start + part.count) of \(requests.count)\u{1B}[K")
+          }
         }
       }
     } catch {
-      await producer.close(timeout: .seconds(5))
       let published = state.withLock { $0.published }
       if published > 0 {
         StandardError.write("\n\(published) of \(requests.count) requests were published before the failure\n")
@@ -122,7 +98,6 @@ final class RequestCampaign: Sendable {
       throw error
     }
     if output.isSummary, StandardError.isTerminal { StandardError.write("\r\u{1B}[K") }
-    await producer.close(timeout: .seconds(5))
   }
 
   private func record(_ request: CancelRequest) -> KafkaRecord {
@@ -168,6 +143,8 @@ final class RequestCampaign: Sendable {
     var results: KafkaTail
     /// `nil` where there is no such topic.
     var progress: KafkaTail?
+    /// `nil` where no request wants a confirmation.
+    var confirmations: KafkaTail?
   }
 
   private func openTails() async throws -> Tails {
@@ -176,10 +153,13 @@ final class RequestCampaign: Sendable {
       results: try await KafkaTail.open(
         configuration: kafka, topic: topics.results, from: .end, logger: logger, timeout: .seconds(5)),
       progress: try? await KafkaTail.open(
-        configuration: kafka, topic: topics.progress, from: .end, logger: logger, timeout: .seconds(5)))
+        configuration: kafka, topic: topics.progress, from: .end, logger: logger, timeout: .seconds(5)),
+      confirmations: requests.contains { $0.details.wantsConfirmation }
+        ? try await KafkaTail.open(
+          configuration: kafka, topic: topics.confirmations, from: .end, logger: logger, timeout: .seconds(5)) : nil)
   }
 
-  private func collect(from tails: Tails) async throws -> [CancelOutcome: Int] {
+  private func collect(from tails: Tails) async throws -> AwaitedResults {
     let printer = ResultPrinter(json: output.json)
     printer.begin()
     let ids = Set(requests.map(\.cancelID))
@@ -215,7 +195,39 @@ final class RequestCampaign: Sendable {
       while try await group.next() == false {}
       group.cancelAll()
     }
-    return awaited.outcomes
+    return awaited
+  }
+
+  /// Waits until what was accepted is confirmed; as long again as for the results.
+  ///
+  /// - Returns: `nil` where no confirmation is wanted.
+  private func confirm(_ accepted: Set<String>, from tails: Tails) async throws -> AwaitedConfirmations? {
+    guard let tail = tails.confirmations else { return nil }
+    let wanted = Set(requests.filter { $0.details.wantsConfirmation }.map(\.cancelID))
+    let awaited = AwaitedConfirmations(accepted.intersection(wanted), json: output.json)
+    guard awaited.missing > 0 else { return awaited }
+    let patience = patience
+    try await withThrowingTaskGroup(of: Void.self) { group in
+      group.addTask { try await tail.run { awaited.take($0) ? .stop : .continue } }
+      group.addTask { try await Task.sleep(for: patience) }
+      try await group.next()
+      group.cancelAll()
+    }
+    try Task.checkCancellation()
+    return awaited
+  }
+
+  private func judge(_ confirmations: AwaitedConfirmations) throws {
+    if output.isSummary {
+      StandardError.write("confirmations: \(confirmations.summary) missing=\(confirmations.missing)\n")
+    }
+    if confirmations.missing > 0 {
+      throw CommandFailure(
+        .unavailable,
+        "\(counted(confirmations.missing, "confirmation")) did not come within \(Self.text(patience)); the worker goes on "
+          + "looking: see `cancel-worker audit`")
+    }
+    if !confirmations.areAllCancelled { throw CommandFailure(.notAccepted, "") }
   }
 
   private func judge(_ outcomes: [CancelOutcome: Int], _ admin: KafkaAdmin, wasAttended: Bool?) async throws {
@@ -226,7 +238,7 @@ final class RequestCampaign: Sendable {
       StandardError.write("results: \(parts.joined(separator: " ")) missing=\(missing)\n")
     }
     if missing > 0 {
-      let attended = await members(admin).map { $0 > 0 } ?? wasAttended
+      let attended = await groupMembers(admin, configuration).map { $0 > 0 } ?? wasAttended
       let worker =
         switch attended {
         case true?: "a worker is running"

@@ -76,7 +76,8 @@ struct RequestCommand: AsyncParsableCommand {
   @Option(help: "Who asks, for the record.")
   var actor: String?
 
-  @Flag(help: "Have the worker look each order up after its acceptance, and tell what became of it.")
+  @Flag(
+    help: "Have the worker look each order up after its acceptance, and tell what became of it; --wait waits for that.")
   var confirm = false
 
   @Flag(help: "Cancel every pending order of the account.")

@@ -48,13 +48,7 @@ final class SweepRun: Sendable {
     try await withAdmin(configuration, options) { admin in
       let topics = configuration.topicNames
       try await needTopics(admin, [("topics.requests", topics.requests), ("topics.results", topics.results)])
-      if let members = try? await admin.describeGroup(configuration.consumer.groupID, timeout: .seconds(5)).members,
-        members == 0
-      {
-        StandardError.write(
-          "warning: no worker is running in the group '\(configuration.consumer.groupID)': the sweep waits until one is\n"
-        )
-      }
+      await warnWhenUnattended(admin, configuration, waits: "the sweep waits")
       // The results are listened for before the request is out, so that none is missed.
       let tails = output.waits ? try await openTails() : nil
       try await publish()
@@ -64,22 +58,15 @@ final class SweepRun: Sendable {
   }
 
   private func publish() async throws {
-    let producer = try KafkaProducer(
-      configuration: configuration.kafkaClient, transactionalID: nil, logger: CommandLog.logger(options))
     let event = RequestEncoder(.cloudEvent(source: "/cancel-worker/request")).encode(
       request, at: request.details.decidedAt ?? .distantPast)
-    do {
-      _ = try await producer.publish([
-        KafkaRecord(
-          topic: configuration.topicNames.requests, key: event.key, value: event.value,
-          headers: event.headers.map { KafkaHeader(name: $0.name, value: $0.value) })
-      ])
-    } catch {
-      await producer.close(timeout: .seconds(5))
-      throw error
+    let record = KafkaRecord(
+      topic: configuration.topicNames.requests, key: event.key, value: event.value,
+      headers: event.headers.map { KafkaHeader(name: $0.name, value: $0.value) })
+    try await withProducer(configuration, options) { producer in
+      _ = try await producer.publish([record])
+      state.withLock { $0.isPublished = true }
     }
-    state.withLock { $0.isPublished = true }
-    await producer.close(timeout: .seconds(5))
   }
 
   private func tellPublished() {
@@ -166,16 +153,5 @@ final class SweepRun: Sendable {
     }
     if !output.json, let report = own.sweep { StandardError.write(SweepLines.summary(own, report) + "\n") }
     if own.outcome != .accepted && own.outcome != .acknowledged { throw CommandFailure(.notAccepted, "") }
-  }
-}
-
-/// Looks topics up by name, so that a mistyped one is an error also where the broker would make it.
-func needTopics(_ admin: KafkaAdmin, _ needed: [(key: String, name: String)]) async throws {
-  let found = try await admin.describeTopics(needed.map(\.name), timeout: .seconds(5))
-  for (topic, description) in zip(needed, found) where description.partitions == nil {
-    throw CommandFailure(
-      .configuration,
-      "there is no topic '\(topic.name)', so nothing was done; check \(topic.key), or create it with "
-        + "`cancel-worker topics create`")
   }
 }

@@ -82,6 +82,7 @@ final class AwaitedResults: Sendable {
   private struct State {
     var missing: Set<String>
     var outcomes: [CancelOutcome: Int] = [:]
+    var accepted: Set<String> = []
   }
 
   private let state: Mutex<State>
@@ -102,6 +103,9 @@ final class AwaitedResults: Sendable {
   /// How many results of each outcome came.
   var outcomes: [CancelOutcome: Int] { state.withLock { $0.outcomes } }
 
+  /// The requests that were accepted by a call of their own.
+  var accepted: Set<String> { state.withLock { $0.accepted } }
+
   /// Prints those results among the messages that are waited for.
   ///
   /// - Returns: whether none is missing any more.
@@ -111,6 +115,9 @@ final class AwaitedResults: Sendable {
       let isAwaited = state.withLock { state in
         guard state.missing.remove(event.result.cancelID) != nil else { return false }
         state.outcomes[event.result.outcome, default: 0] += 1
+        if event.result.outcome == .accepted, !event.result.deduplicated {
+          state.accepted.insert(event.result.cancelID)
+        }
         return true
       }
       if isAwaited {
