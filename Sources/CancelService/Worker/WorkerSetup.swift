@@ -71,5 +71,5 @@ public struct WorkerSetup: Sendable {
 /// The version of this build.
 public enum WorkerVersion {
   /// As it stands in results, in the `user-agent` and in metrics.
-  public static let current = "0.1.0"
+  public static let current = "0.2.0"
 }
