@@ -85,10 +85,7 @@ struct AuditCommand: AsyncParsableCommand {
       }
       try await history.read(topics.confirmations) { messages in
         for message in messages {
-          let event = try? ConfirmationDecoder().decode(
-            value: message.value, key: message.key,
-            headers: message.headers.map { RecordHeader(name: $0.name, value: $0.value) })
-          if let event { trail.withLock { $0.take(event) } }
+          if let event = try? ConfirmationDecoder().decode(message) { trail.withLock { $0.take(event) } }
         }
       }
       try await history.read(topics.requests) { messages in

@@ -35,10 +35,7 @@ final class AwaitedConfirmations: Sendable {
   /// - Returns: whether none is missing any more.
   func take(_ messages: [KafkaMessage]) -> Bool {
     for message in messages {
-      let event = try? ConfirmationDecoder().decode(
-        value: message.value, key: message.key,
-        headers: message.headers.map { RecordHeader(name: $0.name, value: $0.value) })
-      guard let event else { continue }
+      guard let event = try? ConfirmationDecoder().decode(message) else { continue }
       let isAwaited = state.withLock { state in
         guard state.missing.remove(event.echo.cancelID) != nil else { return false }
         state.verdicts[event.verdict, default: 0] += 1

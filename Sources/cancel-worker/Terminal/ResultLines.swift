@@ -138,6 +138,15 @@ extension ResultDecoder {
   }
 }
 
+extension ConfirmationDecoder {
+  /// Reads the confirmation in a message.
+  func decode(_ message: KafkaMessage) throws -> ConfirmationEvent {
+    try decode(
+      value: message.value, key: message.key,
+      headers: message.headers.map { RecordHeader(name: $0.name, value: $0.value) })
+  }
+}
+
 extension ProgressDecoder {
   /// Reads the progress event in a message.
   func decode(_ message: KafkaMessage) throws -> ProgressEvent {
