@@ -57,6 +57,17 @@ for rule in rules:
         faults.append(f"the runbook of {rule['alert']} is at a fixed address: {address}")
     if not has_heading(Path("Deploy/runbooks.md"), anchor):
         faults.append(f"the runbook of {rule['alert']} is missing: Deploy/runbooks.md#{anchor}")
+resource = yaml.safe_load(
+    Path("Deploy/kubernetes/components/prometheus-operator/prometheusrule.yaml").read_text())
+if resource["spec"] != yaml.safe_load(Path("Deploy/prometheus/alerts.yml").read_text()):
+    faults.append("the PrometheusRule is not what alerts.yml says: run Deploy/prometheus/rule-resource.sh")
+monitor = yaml.safe_load(
+    Path("Deploy/kubernetes/components/prometheus-operator/podmonitor.yaml").read_text())["spec"]
+container = yaml.safe_load(Path("Deploy/kubernetes/base/statefulset.yaml").read_text())[
+    "spec"]["template"]["spec"]["containers"][0]
+for endpoint in monitor["podMetricsEndpoints"]:
+    if endpoint["port"] not in {port["name"] for port in container["ports"]}:
+        faults.append(f"the PodMonitor scrapes {endpoint['port']}, which is no port of the pods")
 pages = [Path("README.md"), Path("Sources/README.md"), *Path("Deploy").rglob("*.md")]
 # The page on the code names files by a part of their path.
 sources = [path.as_posix() for folder in ("Sources", "Tests") for path in Path(folder).rglob("*.swift")]

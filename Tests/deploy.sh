@@ -51,6 +51,10 @@ check "Dockerfile" hadolint Deploy/Dockerfile
 check "compose" silent docker-compose --profile observability config --quiet
 if command -v kubectl >/dev/null; then
   for folder in Deploy/kubernetes/base Deploy/kubernetes/overlays/*/; do check "$folder" kubernetes "$folder"; done
+  cp -r Deploy/kubernetes "$scratch/kubernetes"
+  printf 'components: [../../components/prometheus-operator]\n' \
+    >>"$scratch/kubernetes/overlays/production/kustomization.yaml"
+  check "the component for the Prometheus operator" kubectl kustomize "$scratch/kubernetes/overlays/production"
   check "the example of the Secret" kubernetes-validate --strict --quiet \
     Deploy/kubernetes/overlays/production/keys.example.yaml
 fi
