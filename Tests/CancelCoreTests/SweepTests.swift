@@ -202,6 +202,29 @@ import Testing
     #expect(world.calls.count == 3)
   }
 
+  @Test func aSwitchFiresOnlyOnceTheLedgerHoldsIt() throws {
+    var engine = CancelEngine(policy: CancelPolicy(), defaultAccount: "a0", seed: 1)
+    var ids = RequestIDs()
+    engine.configure(accounts: ["a0": QuotaKey(index: 0)], at: at(0))
+    engine.assign(.first)
+    engine.restored(.first, position: 0, at: at(0))
+    _ = engine.receive(
+      ReceivedSweep(
+        request: SweepRequest(cancelID: "dms", scope: .account("a0"), start: .after(.seconds(2))),
+        source: SourceCoordinates(topic: "requests", partition: 0, offset: 0), producedAt: at(0), receivedAt: at(0)),
+      at: at(0))
+    // The batch that holds it takes long.
+    let batch = engine.nextBatch()
+    #expect(try #require(batch).results.map(\.outcome) == [.acknowledged])
+    for time in [2.0, 5, 9] { engine.advance(to: at(time)) }
+    let early = engine.nextList(at: at(9), requestID: { ids.next() })
+    #expect(early == nil)
+    engine.committed()
+    engine.advance(to: at(10))
+    let list = engine.nextList(at: at(10), requestID: { ids.next() })
+    #expect(list != nil)
+  }
+
   @Test func acceptedCancelsAreConfirmedByLookupsOutsideTheCancelsQuota() throws {
     var policy = CancelPolicy()
     policy.confirms = true

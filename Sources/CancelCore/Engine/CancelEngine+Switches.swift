@@ -42,7 +42,8 @@ extension CancelEngine {
 
   /// Begins the sweeps of switches that nobody moved in time.
   ///
-  /// After a restart renewals may wait in the log: a switch fires only when what was in the log is read.
+  /// After a restart renewals may wait in the log: a switch fires only when what was in the log is read. And it fires only
+  /// once the ledger holds it.
   mutating func fireSwitches(at now: Timestamp) {
     guard !isStopping else { return }
     var early: [SwitchTimer] = []
@@ -52,7 +53,9 @@ extension CancelEngine {
       guard partitions.owns(number), partitions[number].phase == .active,
         let record = partitions[number].annex.switches[timer.name], record.due <= now, !isFiring(record, in: number)
       else { continue }
-      guard !mayHoldRenewals(number, at: now) else {
+      // What the ledger does not hold yet would be armed again by a restart, and what its sweep answered forgotten.
+      let isKept = record.received.source.offset < partitions[number].committedPosition
+      guard isKept, !mayHoldRenewals(number, at: now) else {
         early.append(SwitchTimer(at: now + CancelEngine.renewalCheck, partition: number, name: timer.name))
         continue
       }
