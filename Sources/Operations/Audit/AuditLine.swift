@@ -123,10 +123,17 @@ extension AuditLine {
   public var csv: String { AuditLine.columns.map { AuditLine.field($0.value(self)) }.joined(separator: ",") }
 
   private static func field(_ text: String) -> String {
-    let isFormula = text.first.map { "=+-@\t\r".contains($0) } ?? false
-    let safe = isFormula ? "'" + text : text
-    guard safe.contains(where: { $0 == "," || $0 == "\"" || $0.isNewline }) else { return safe }
-    return "\"" + safe.replacingOccurrences(of: "\"", with: "\"\"") + "\""
+    // Scalars, not characters: a combining mark behind a comma makes another character, and the comma stays.
+    let isFormula = text.unicodeScalars.first.map { "=+-@\t\r\n".unicodeScalars.contains($0) } ?? false
+    let safe = (isFormula ? "'" + text : text).unicodeScalars
+    guard safe.contains(where: { ",\"\r\n".unicodeScalars.contains($0) }) else { return String(safe) }
+    var quoted = String.UnicodeScalarView("\"".unicodeScalars)
+    for scalar in safe {
+      quoted.append(scalar)
+      if scalar == "\"" { quoted.append(scalar) }
+    }
+    quoted.append("\"")
+    return String(quoted)
   }
 
   /// The line as JSON, without the members that have no value.

@@ -3,7 +3,7 @@ import CancelContract
 /// Joins requests, results and confirmations into one line for each cancel.
 ///
 /// Results are taken first: they repeat what their requests said. Of the requests only those without a result are kept.
-/// Memory is bounded by the number of lines; the places of answered requests take a few bytes each.
+/// Memory is bounded by the number of lines, and by the places of answered requests, which take some ten bytes each.
 public struct AuditTrail: Sendable {
   /// Which cancels are looked for: those that meet all that is given.
   public struct Filter: Sendable {
@@ -47,21 +47,29 @@ public struct AuditTrail: Sendable {
 
   private let filter: Filter
   private let limit: Int
+  private let startedAt: Timestamp
   private var found: [(at: Timestamp, line: AuditLine)] = []
   private var places: [Key: Int] = [:]
   private var answered: [Int32: Set<Int64>] = [:]
 
   /// A trail of the cancels that meet a filter, at most `limit` of them.
-  public init(_ filter: Filter, limit: Int) {
+  ///
+  /// - Parameter startedAt: when the reading of results began. A request that is younger may have a result that was not
+  ///   read any more, so nothing is said of it.
+  public init(_ filter: Filter, limit: Int, startedAt: Timestamp) {
     self.filter = filter
     self.limit = limit
+    self.startedAt = startedAt
   }
 
   /// Takes a result.
   ///
   /// - Throws: ``TooMany``.
   public mutating func take(_ result: CancelResult) throws(TooMany) {
-    answered[result.source.partition, default: []].insert(result.source.offset)
+    // The results of orders that a sweep found have the sweep's place, and say nothing of the sweep itself.
+    if result.echo.details.sweptBy == nil {
+      answered[result.source.partition, default: []].insert(result.source.offset)
+    }
     let line = AuditLine(result)
     guard filter.matches(line, at: result.stages.answered) else { return }
     let key = Key(source: result.source, orderID: result.orderID, account: result.account)
@@ -87,7 +95,7 @@ public struct AuditTrail: Sendable {
   public mutating func take(
     request echo: RequestEcho, orderID: OrderID?, account: AccountName?, producedAt: Timestamp
   ) throws(TooMany) {
-    guard answered[echo.source.partition]?.contains(echo.source.offset) != true else { return }
+    guard producedAt < startedAt, answered[echo.source.partition]?.contains(echo.source.offset) != true else { return }
     let line = AuditLine(unanswered: echo, orderID: orderID, account: account, producedAt: producedAt)
     guard filter.matches(line, at: producedAt) else { return }
     try add(line, at: producedAt)

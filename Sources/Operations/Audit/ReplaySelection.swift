@@ -38,7 +38,8 @@ public struct ReplaySelection: Sendable {
   }
 
   private let filter: Filter
-  private var last: [Key: CancelResult] = [:]
+  /// The last word on each order: when it was said, and the result where it is one that is looked for.
+  private var last: [Key: (answeredAt: Timestamp, result: CancelResult?)] = [:]
   private var priorities: [SourceCoordinates: Priority] = [:]
 
   /// A selection of results that meet a filter.
@@ -50,8 +51,8 @@ public struct ReplaySelection: Sendable {
   public mutating func take(_ result: CancelResult) {
     guard let orderID = result.orderID, let account = result.account, result.outcome != .acknowledged else { return }
     let key = Key(orderID: orderID, account: account)
-    if let known = last[key], known.stages.answered > result.stages.answered { return }
-    last[key] = result
+    if let known = last[key], known.answeredAt > result.stages.answered { return }
+    last[key] = (result.stages.answered, result.outcome != .accepted && filter.matches(result) ? result : nil)
   }
 
   /// Where the requests stand that may be asked for again.
@@ -64,11 +65,10 @@ public struct ReplaySelection: Sendable {
 
   /// The results whose requests are to be sent again, the oldest first.
   public var results: [CancelResult] {
-    last.values.filter { $0.outcome != .accepted && filter.matches($0) }
-      .sorted {
-        ($0.stages.answered, $0.source.partition, $0.source.offset)
-          < ($1.stages.answered, $1.source.partition, $1.source.offset)
-      }
+    last.values.compactMap(\.result).sorted {
+      ($0.stages.answered, $0.source.partition, $0.source.offset)
+        < ($1.stages.answered, $1.source.partition, $1.source.offset)
+    }
   }
 
   /// The requests to send.

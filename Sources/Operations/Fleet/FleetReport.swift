@@ -105,6 +105,8 @@ public struct FleetReport: Sendable {
   /// What is wrong, a sentence each; empty where all is well.
   public var faults: [String] {
     var faults: [String] = []
+    if members == nil { faults.append("the broker does not tell of the group '\(group)'") }
+    if partitions == nil { faults.append("the topic of the requests is not there, or the broker does not tell of it") }
     if members == 0 { faults.append("no worker is in the group '\(group)': requests wait") }
     for worker in workers {
       switch worker.status {

@@ -100,6 +100,13 @@ public final class RequestLog: WorkerObserver {
         metadata[LogKey.problemDetail] = .string(BoundedText.of(detail, limit: 500))
       }
     }
+    let details = result.echo.details
+    for (key, text) in [
+      (LogKey.campaignID, details.campaignID), (LogKey.requestedBy, details.origin?.actor ?? details.origin?.system),
+      (LogKey.requestedBecause, details.reason),
+    ] {
+      if let text { metadata[key] = .string(BoundedText.of(text, limit: 200)) }
+    }
     if let context = W3CTraceContext(headers: result.echoedHeaders) {
       metadata[LogKey.traceID] = .string(context.traceID)
     }
@@ -138,6 +145,12 @@ public enum LogKey {
   public static let callMilliseconds = "call_ms"
   /// From the request's production to its published result, in milliseconds.
   public static let totalMilliseconds = "total_ms"
+  /// The campaign that the request belongs to.
+  public static let campaignID = "campaign_id"
+  /// Who asked, as the request said: its actor, else its system.
+  public static let requestedBy = "requested_by"
+  /// Why, as the request said.
+  public static let requestedBecause = "requested_because"
   /// The trace's id.
   public static let traceID = "trace_id"
   /// The type of the problem that a result carries.

@@ -73,7 +73,7 @@ struct AuditCommand: AsyncParsableCommand {
     (filter.orderID, filter.actor, filter.campaignID, filter.account, filter.since) = (
       order, actor, campaign, account, since
     )
-    let trail = Mutex(AuditTrail(filter, limit: limit))
+    let trail = Mutex(AuditTrail(filter, limit: limit, startedAt: .now))
     let history = TopicHistory(configuration: configuration, options: options, since: since)
     let topics = configuration.topicNames
     do {

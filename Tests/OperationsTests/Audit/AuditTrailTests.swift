@@ -25,7 +25,7 @@ import Testing
   }
 
   @Test func requestsResultsAndConfirmationsBecomeOneLineEach() throws {
-    var trail = AuditTrail(AuditTrail.Filter(), limit: 100)
+    var trail = AuditTrail(AuditTrail.Filter(), limit: 100, startedAt: Self.start + .seconds(60))
     let details = RequestDetails(
       reason: "limit", origin: RequestDetails.Origin(system: "risk", actor: "ann"), campaignID: "ks-1")
     try trail.take(Self.result(2, order: 7, details))
@@ -54,7 +54,7 @@ import Testing
     func count(_ change: (inout AuditTrail.Filter) -> Void) throws -> Int {
       var filter = AuditTrail.Filter()
       change(&filter)
-      var trail = AuditTrail(filter, limit: 100)
+      var trail = AuditTrail(filter, limit: 100, startedAt: Self.start + .seconds(60))
       for offset: Int64 in 0..<10 { try trail.take(Self.result(offset, order: offset + 1, offset < 4 ? ann : .init())) }
       for offset: Int64 in 8..<12 {
         try trail.take(
@@ -72,13 +72,29 @@ import Testing
   }
 
   @Test func eachOrderOfASweepHasALineAndARepeatedResultHasNone() throws {
-    var trail = AuditTrail(AuditTrail.Filter(), limit: 100)
+    var trail = AuditTrail(AuditTrail.Filter(), limit: 100, startedAt: Self.start + .seconds(60))
     for order: Int64? in [1, 2, nil, 2] { try trail.take(Self.result(0, order: order)) }
     #expect(trail.lines.map(\.orderID) == [1, 2, nil])
   }
 
+  @Test func aSweepThatHasNoResultYetIsUnansweredThoughItsOrdersHaveTheirs() throws {
+    var trail = AuditTrail(AuditTrail.Filter(), limit: 100, startedAt: Self.start + .seconds(60))
+    try trail.take(Self.result(0, order: 1, RequestDetails(sweptBy: "ks-1")))
+    try trail.take(request: Self.echo(0), orderID: nil, account: "desk", producedAt: Self.start)
+    #expect(trail.lines.map(\.outcome) == ["accepted", "unanswered"])
+  }
+
+  @Test func nothingIsSaidOfARequestThatIsYoungerThanTheReading() throws {
+    var trail = AuditTrail(AuditTrail.Filter(), limit: 100, startedAt: Self.start + .seconds(5))
+    for offset: Int64 in 4..<7 {
+      try trail.take(
+        request: Self.echo(offset), orderID: OrderID(1), account: nil, producedAt: Self.start + .seconds(offset))
+    }
+    #expect(trail.lines.map(\.source) == ["requests/0/4"])
+  }
+
   @Test func moreThanTheLimitIsAnErrorThatSaysWhatToDo() throws {
-    var trail = AuditTrail(AuditTrail.Filter(), limit: 2)
+    var trail = AuditTrail(AuditTrail.Filter(), limit: 2, startedAt: Self.start + .seconds(60))
     try trail.take(Self.result(0))
     try trail.take(Self.result(1))
     let error = #expect(throws: AuditTrail.TooMany.self) { try trail.take(Self.result(2)) }
@@ -88,6 +104,8 @@ import Testing
   @Test(arguments: [
     ("plain", "plain"), ("a,b", "\"a,b\""), ("say \"no\"", "\"say \"\"no\"\"\""), ("two\nlines", "\"two\nlines\""),
     ("=1+1", "'=1+1"), ("+1", "'+1"), ("-1", "'-1"), ("@x", "'@x"), ("\t=1", "'\t=1"), ("=a,b", "\"'=a,b\""), ("", ""),
+    ("=\u{301}1+1", "'=\u{301}1+1"), ("=\u{200D}1", "'=\u{200D}1"),
+    ("a,\u{301}b", "\"a,\u{301}b\""), ("\r\n=1", "\"'\r\n=1\""),
   ])
   func aFieldIsQuotedAndIsNoFormula(reason: String, field: String) throws {
     let line = AuditLine(Self.result(0, RequestDetails(reason: reason)))

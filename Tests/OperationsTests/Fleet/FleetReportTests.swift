@@ -55,6 +55,7 @@ import Testing
       "versions differ: 1.2.3, 2.0.0",
     ] { #expect(faults.contains(part), "\(part) in \(faults)") }
     #expect(report([], members: 0).faults.count == 1)
+    #expect(report([], members: nil, partitions: nil).faults.count == 2, "what is not known is not well")
     // One worker of two was asked: the other may have the rest.
     #expect(report([worker("w0") { $0.assignedPartitions = [0] }]).faults == [])
   }

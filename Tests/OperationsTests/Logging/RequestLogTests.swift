@@ -84,6 +84,18 @@ import Testing
     #expect(lines.entries.count == 3)
     #expect(lines.entries.last?.facts == [LogKey.count: "5"])
   }
+
+  @Test func aLineSaysWhoAskedWhyAndForWhichCampaign() {
+    var result = Sample.result(1)
+    #expect(RequestLog.metadata(of: result, publishedAt: Sample.start)[LogKey.requestedBy] == nil)
+    result.echo.details = RequestDetails(
+      reason: "limit", origin: RequestDetails.Origin(system: "risk", actor: "ann"), campaignID: "ks-1")
+    let metadata = RequestLog.metadata(of: result, publishedAt: Sample.start)
+    #expect(metadata[LogKey.requestedBy] == "ann" && metadata[LogKey.requestedBecause] == "limit")
+    #expect(metadata[LogKey.campaignID] == "ks-1")
+    result.echo.details.origin?.actor = nil
+    #expect(RequestLog.metadata(of: result, publishedAt: Sample.start)[LogKey.requestedBy] == "risk")
+  }
 }
 
 /// Hands lines on as long as it is open.
