@@ -63,8 +63,8 @@ for path in sorted((golden / "refused").glob("*.json")):
 for name in sys.argv[2:]:
     path = pathlib.Path(name)
     kind = next(k for k in validators if k in path.name)
-    for number, line in enumerate(path.read_text().splitlines(), 1):
-        check(f"{name}:{number}", kind, parse(line))
+    for place, line in enumerate(path.read_text().splitlines(), 1):
+        check(f"{name}:{place}", kind, parse(line))
         counts["lines"] += 1
 
 # Every reference of the AsyncAPI document must lead somewhere.
