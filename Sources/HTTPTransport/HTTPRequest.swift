@@ -12,7 +12,7 @@ package final class HTTPRequestTemplate: Sendable {
   let beforeArgument: [UInt8]
   let afterArgument: [UInt8]
 
-  /// A request to `origin` without a body.
+  /// A request to `origin`.
   ///
   /// - Parameters:
   ///   - pathPrefix: The path before the request's argument.
@@ -58,16 +58,20 @@ package struct HTTPRequest: Sendable {
   package let header: (name: String, value: String)
   /// The headers with secrets.
   package let secrets: HTTPSecretHeaders
+  /// What is sent; `nil` for a request without a body, which has no `content-length` either. Only clients that speak
+  /// nothing but HTTP/1.1 send one (``HTTPTransportConfiguration/offersHTTP2``).
+  package let body: ByteBuffer?
 
   /// A request from these parts.
   package init(
     _ template: HTTPRequestTemplate, argument: String, header: (name: String, value: String),
-    secrets: HTTPSecretHeaders
+    secrets: HTTPSecretHeaders, body: ByteBuffer? = nil
   ) {
     self.template = template
     self.argument = argument
     self.header = header
     self.secrets = secrets
+    self.body = body
   }
 
   /// The path with its argument.
@@ -83,7 +87,12 @@ package struct HTTPRequest: Sendable {
     buffer.writeString(header.value)
     buffer.writeStaticString("\r\n")
     buffer.writeBytes(secrets.lines)
-    buffer.writeStaticString("\r\n")
+    guard let body else {
+      buffer.writeStaticString("\r\n")
+      return
+    }
+    buffer.writeString("content-length: \(body.readableBytes)\r\n\r\n")
+    buffer.writeImmutableBuffer(body)
   }
 
   /// The request as HTTP/2 headers.

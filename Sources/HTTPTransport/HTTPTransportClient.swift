@@ -10,6 +10,8 @@ package struct HTTPTransportConfiguration: Sendable {
   package var tls = TLSSettings()
   /// The proxy that makes tunnels to the origin.
   package var proxy: HTTPProxy?
+  /// Whether an encrypted origin is offered HTTP/2; `true` by default. Requests with bodies need it `false`.
+  package var offersHTTP2 = true
   /// How long a request may take from sending to the response's last byte, and a connection to be made; 5 s by default.
   package var timeout: Duration = .seconds(5)
   /// How long a request may wait for a connection before it is sent; twice ``timeout`` by default.
@@ -44,6 +46,7 @@ package final class HTTPTransportClient: Sendable {
   /// The event loop on which everything happens.
   package let loop: any EventLoop
   private let pool: NIOLoopBoundBox<ConnectionPool>
+  private let offersHTTP2: Bool
 
   /// A client that lives on `loop`, and at once makes its warm connections.
   ///
@@ -52,6 +55,7 @@ package final class HTTPTransportClient: Sendable {
     _ configuration: HTTPTransportConfiguration, on loop: any EventLoop, logger: Logger
   ) throws(TLSSettings.Fault) {
     self.loop = loop
+    self.offersHTTP2 = configuration.offersHTTP2
     let connector = try Connector(configuration, on: loop)
     let limits = ConnectionPoolStateMachine<PendingRequest>.Limits(
       connections: configuration.connections,
@@ -78,6 +82,7 @@ package final class HTTPTransportClient: Sendable {
     _ request: HTTPRequest, onBody: (@Sendable (ByteBuffer) -> Void)? = nil,
     completion: @escaping @Sendable (Result<HTTPResponse, HTTPFault>) -> Void
   ) {
+    precondition(request.body == nil || !offersHTTP2, "a request with a body needs a client that offers no HTTP/2")
     let pending = PendingRequest(request: request, onBody: onBody, completion: completion)
     if loop.inEventLoop {
       pool.value.submit(pending)
@@ -101,10 +106,10 @@ extension Connector {
     self.loop = loop
     self.origin = configuration.origin
     self.timeout = TimeAmount(configuration.timeout)
+    let protocols: [ConnectionProtocol] = configuration.offersHTTP2 ? [.http2, .http1] : [.http1]
     self.tls =
       configuration.origin.isEncrypted
-      ? try configuration.tls.context(protocols: [ConnectionProtocol.http2.rawValue, ConnectionProtocol.http1.rawValue])
-      : nil
+      ? try configuration.tls.context(protocols: protocols.map(\.rawValue)) : nil
     self.proxy = configuration.proxy
   }
 }

@@ -46,6 +46,14 @@ struct ContentCodingTests {
     #expect(response.body.readableBytes == 0)
   }
 
+  @Test(arguments: [0, 1, 13, 100_000, 1_000_000]) func whatIsCompressedIsDecodedAgain(_ count: Int) throws {
+    var random = SeededGenerator("whatIsCompressedIsDecodedAgain")
+    let bytes = (0..<count).map { _ in UInt8.random(in: 0...15, using: &random) }
+    let packed = try #require(Gzip.compress(bytes))
+    #expect(count < 1000 || packed.readableBytes < count * 2 / 3)
+    #expect(Array(decoded("gzip", Array(packed.readableBytesView), limit: .max).body.readableBytesView) == bytes)
+  }
+
   @Test func keepsWhatCameOfABodyThatWasCutShort() {
     let response = decoded("gzip", Array(Self.gzip.dropLast(10)))
     #expect(Self.text.hasPrefix(String(buffer: response.body)))
