@@ -119,6 +119,7 @@ let package = Package(
         "CProcess", "CancelAPI", "CancelContract", "CancelCore", "CancelService", "HTTPTransport",
         "Kafka",
         .product(name: "CoreMetrics", package: "swift-metrics"),
+        .product(name: "DequeModule", package: "swift-collections"),
         .product(name: "HTTPTypes", package: "swift-http-types"),
         .product(name: "Hummingbird", package: "hummingbird"),
         .product(name: "HummingbirdCore", package: "hummingbird"),

@@ -18,6 +18,7 @@ extension WorkerConfiguration {
     configuration.readSections(&values)
     configuration.readProperties(&values, file: file, environment: environment)
     configuration.readProxy(&values, environment: environment)
+    configuration.readTraces(&values, environment: environment)
     for fault in file?.faults ?? [] { values.add(fault) }
     configuration.reportUnknownKeys(&values, file: file)
     configuration.warnOfMisspeltVariables(known: values.known, environment)
@@ -146,14 +147,23 @@ extension WorkerConfiguration {
 
   /// Warns of environment variables that are probably misspelt ones of ours; the value may be a secret and is not named.
   private mutating func warnOfMisspeltVariables(known: Set<String>, _ environment: [String: String]) {
-    let ours = known.map(ConfigurationValues.variable(for:)) + Self.accountVariables
+    let ours =
+      known.map(ConfigurationValues.variable(for:)) + Self.accountVariables + TraceExportReader.variables
     let nearest = NearestKey(known: ours.sorted())
     let prefix = "KAFKA_PROPERTIES_"
-    for variable in environment.keys.sorted() where !ours.contains(variable) && !variable.hasPrefix(prefix) {
+    let read = Set(ours + TraceExportReader.others)
+    for variable in environment.keys.sorted() where !read.contains(variable) && !variable.hasPrefix(prefix) {
       if let name = nearest.misspelt(variable, isSet: { environment[$0] != nil }) {
         warnings.append("the environment variable \(variable) is not read: did you mean \(name)?")
       }
     }
+  }
+
+  private mutating func readTraces(_ values: inout ConfigurationValues, environment: [String: String]) {
+    var reader = TraceExportReader(environment: environment)
+    traces = reader.read()
+    warnings += reader.warnings
+    for fault in reader.faults { values.add(fault) }
   }
 
   /// The variables from which the one account comes where there is no accounts file.

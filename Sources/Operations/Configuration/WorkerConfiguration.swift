@@ -57,6 +57,9 @@ public struct WorkerConfiguration: Sendable {
   /// The metrics.
   public var metrics = MetricsSection()
 
+  /// Where spans are exported to, as OpenTelemetry's variables say (`OTEL_EXPORTER_OTLP_ENDPOINT`); `nil` for nowhere.
+  package var traces: TraceExport?
+
   /// What was read and is probably not meant, for people; not what keeps the worker from starting.
   public var warnings: [String] = []
 

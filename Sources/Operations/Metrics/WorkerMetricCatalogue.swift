@@ -41,6 +41,9 @@ public enum WorkerMetricCatalogue {
     .init(
       "cancel_worker_clock_steps_total",
       "How often the system's clock was set by more than a second while the worker ran.", kind: .counter),
+    .init("cancel_worker_spans_exported_total", "Spans that an OTLP collector took.", kind: .counter),
+    .init(
+      "cancel_worker_spans_lost_total", "Spans that were not exported, by the reason.", kind: .counter),
     .init("cancel_worker_rebalances_total", "Partitions assigned, revoked or lost, as events.", kind: .counter),
     .init(
       "cancel_worker_ledger_restore_duration_seconds", "How long the last reading of a ledger took.", kind: .gauge,

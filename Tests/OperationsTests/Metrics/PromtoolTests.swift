@@ -24,6 +24,7 @@ import Testing
     ]
     SnapshotGauges(factory: registry, accountLabels: true).set(from: snapshot)
     ProcessMetrics(factory: registry).update()
+    SpanCounters(factory: registry).lost(1, .queueFull)
     let scrape = registry.exposition(.text)
     for description in WorkerMetricCatalogue.all {
       #expect(scrape.contains("# TYPE \(description.name) "), "\(description.name) has no series")

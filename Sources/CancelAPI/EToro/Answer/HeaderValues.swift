@@ -159,14 +159,14 @@ enum HeaderTime: Hashable {
 
 /// The dates of HTTP (RFC 9110, section 5.6.7), all three of which a recipient must accept:
 /// `Sun, 06 Nov 1994 08:49:37 GMT`, `Sunday, 06-Nov-94 08:49:37 GMT` and `Sun Nov  6 08:49:37 1994`.
-enum HTTPDate {
+package enum HTTPDate {
   private static let months = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"]
   private static let weekdays = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 
   /// Seconds since the Unix epoch; `nil` for any other text.
   ///
   /// The weekday must be one, but need not be the date's. Of years with two digits, 70 to 99 are the last century's.
-  static func seconds(_ text: String) -> Int64? {
+  package static func seconds(_ text: String) -> Int64? {
     guard (24...33).contains(text.utf8.count) else { return nil }
     var parts = text.lowercased().split { " ,-".contains($0) }
     guard let weekday = parts.first, weekdays.contains(String(weekday.prefix(3))) else { return nil }
