@@ -4,6 +4,7 @@ import CancelService
 import Logging
 import ServiceLifecycle
 import Synchronization
+import Tracing
 
 /// What operators see of the worker: its metrics, its health, its live page, its log.
 public struct OperatorSurface: Sendable {
@@ -17,11 +18,18 @@ public struct OperatorSurface: Sendable {
   private let initial: WorkerSnapshot
   private let connections: AdminSources.Connections
   private let environments: AccountEnvironments
+  private let exporter: TraceExporter?
+  private let stop = StopBound()
   private let clock = SteadyClock()
   private let started: SteadyClock.Reading
 
   /// The surface of a worker that is still to be made.
-  public init(_ configuration: WorkerConfiguration, setup: WorkerSetup, logger: Logger) {
+  ///
+  /// Where OpenTelemetry's variables name a collector, traces go there; else to the tracer with which
+  /// `InstrumentationSystem` was bootstrapped.
+  ///
+  /// - Throws: ``ConfigurationError`` where TLS to the collector can't be set up.
+  public init(_ configuration: WorkerConfiguration, setup: WorkerSetup, logger: Logger) throws(ConfigurationError) {
     var admin = AdminConfiguration()
     admin.host = configuration.admin.host
     admin.port = configuration.admin.port
@@ -45,8 +53,10 @@ public struct OperatorSurface: Sendable {
     var observers: [any WorkerObserver] = [
       WorkerMetrics(factory: registry, environments: environments), feed, requestLog, StateLog(logger: logger),
     ]
+    exporter = try Self.exporter(configuration, setup, registry, logger)
     if let endpoint = try? setup.api.validated(),
       let tracing = WorkerTracing(
+        tracer: exporter?.tracer ?? InstrumentationSystem.tracer,
         calls: TracedCalls(endpoint: endpoint, paths: setup.api.paths), environments: environments,
         defaultAccount: setup.defaultAccount, consumerGroup: setup.groupID)
     {
@@ -60,9 +70,30 @@ public struct OperatorSurface: Sendable {
     self.worker.set(worker)
   }
 
-  /// Writes what is still to be written of the log.
-  func finish() async {
+  /// The worker is told to stop: all that follows, its last spans among it, is to take no longer than `limit`.
+  func stopBegins(endingWithin limit: Duration) {
+    stop.set(.now + limit)
+  }
+
+  /// Exports the last spans, and writes what is still to be written of the log; for when the worker has ended. A
+  /// collector that does not answer holds it up for two seconds at most.
+  public func finish() async {
+    await exporter?.stop(within: stop.left(atMost: .seconds(2)))
     await requestLog.flush()
+  }
+
+  private static func exporter(
+    _ configuration: WorkerConfiguration, _ setup: WorkerSetup, _ registry: PrometheusRegistry, _ logger: Logger
+  ) throws(ConfigurationError) -> TraceExporter? {
+    guard let traces = configuration.traces else { return nil }
+    do {
+      return try TraceExporter(
+        traces, version: setup.version, instance: setup.instanceID, factory: registry, logger: logger)
+    } catch {
+      throw ConfigurationError(faults: [
+        .init(key: "OTEL_EXPORTER_OTLP_CERTIFICATE", message: error.description, origin: "environment variable")
+      ])
+    }
   }
 
   /// Knows these accounts from now on.
@@ -94,6 +125,19 @@ public struct OperatorSurface: Sendable {
         connections: connections),
       logger: logger,
       onListening: { _ in onListening() })
+  }
+}
+
+/// By when a stop is to have come to its end, once there is one.
+private final class StopBound: Sendable {
+  private let end = Mutex<ContinuousClock.Instant?>(nil)
+
+  func set(_ end: ContinuousClock.Instant) { self.end.withLock { $0 = end } }
+
+  /// What is left of the time, never less than a moment.
+  func left(atMost limit: Duration) -> Duration {
+    guard let end = end.withLock({ $0 }) else { return limit }
+    return max(.milliseconds(250), min(limit, end - .now))
   }
 }
 

@@ -58,6 +58,7 @@ public struct WorkerCheck {
     checkAccounts(&report)
     await checkAPI(&report)
     await checkTopics(&report)
+    await checkTraces(&report)
     return report
   }
 
@@ -127,6 +128,20 @@ public struct WorkerCheck {
 
   private func date(_ seconds: Int64) -> String {
     Timestamp(milliseconds: seconds * 1000).rfc3339
+  }
+
+  /// Whether the collector of traces can be reached, where there is one: the worker does its job without it.
+  private func checkTraces(_ report: inout Report) async {
+    guard let traces = configuration.traces else { return }
+    do {
+      let loop = MultiThreadedEventLoopGroup.singleton.next()
+      let facts = try await ConnectionProbe.run(traces.transport, on: loop)
+      report.ok("traces", "\(traces.target) \(describe(facts))")
+    } catch let failure as ConnectionProbe.Failure {
+      report.warning("traces", "\(failure.fault)\(describe(failure.certificate))")
+    } catch {
+      report.warning("traces", "\(error)")
+    }
   }
 
   private func checkTopics(_ report: inout Report) async {

@@ -32,7 +32,7 @@ public struct WorkerProcess {
     let accounts = try source.load()
     for warning in accounts.warnings { logger.warning("accounts", metadata: ["warning": "\(warning)"]) }
     let setup = try configuration.setup(accounts: accounts.accounts)
-    let surface = OperatorSurface(configuration, setup: setup, logger: logger)
+    let surface = try OperatorSurface(configuration, setup: setup, logger: logger)
     let worker = try CancelWorkerService(
       setup: setup, client: setup.api, observers: surface.observers, logger: logger)
     surface.watch(worker)
@@ -48,7 +48,12 @@ public struct WorkerProcess {
             service: AccountsReloader(
               source: source, initial: accounts, worker: worker, surface: surface, logger: logger)),
           .init(
-            service: WorkerOnceListening(worker: worker, listening: listening),
+            service: WorkerOnceListening(
+              worker: worker, listening: listening,
+              stopBegins: {
+                surface.stopBegins(
+                  endingWithin: setup.drainTimeout + CancelWorkerService.stopTakesBeyondTheDrain)
+              }),
             failureTerminationBehavior: .gracefullyShutdownGroup),
         ],
         gracefulShutdownSignals: [.sigterm, .sigint],
@@ -70,14 +75,19 @@ public struct WorkerProcess {
 private struct WorkerOnceListening: Service {
   let worker: CancelWorkerService
   let listening: Completion
+  let stopBegins: @Sendable () -> Void
 
   func run() async throws {
-    await withGracefulShutdownHandler {
-      _ = await listening.wait()
+    try await withGracefulShutdownHandler {
+      await withGracefulShutdownHandler {
+        _ = await listening.wait()
+      } onGracefulShutdown: {
+        listening.fulfil()
+      }
+      try await worker.run()
     } onGracefulShutdown: {
-      listening.fulfil()
+      stopBegins()
     }
-    try await worker.run()
   }
 }
 

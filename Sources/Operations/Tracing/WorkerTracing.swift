@@ -11,8 +11,8 @@ import Tracing
 /// Names and attributes are OpenTelemetry's for messaging and HTTP. The context comes from the request's `traceparent`
 /// and `tracestate`, and goes on in those of its result (``arrived(_:at:)-(ReceivedRequest,_)``).
 ///
-/// An embedding bootstraps `InstrumentationSystem` with its tracer, and that one's exporter sends the spans; this package
-/// brings none. Without a tracer there is no `WorkerTracing`, and tracing costs nothing.
+/// The tracer is that of ``OperatorSurface``'s exporter, or the one with which an embedding bootstrapped
+/// `InstrumentationSystem`. Without a tracer there is no `WorkerTracing`, and tracing costs nothing.
 public final class WorkerTracing: WorkerObserver {
   private let tracer: any Tracer
   private let calls: TracedCalls

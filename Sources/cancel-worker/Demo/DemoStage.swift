@@ -52,7 +52,7 @@ final class DemoStage: Sendable {
     configure(&setup)
     var configuration = WorkerConfiguration()
     configuration.admin.port = adminPort ?? 0
-    let surface = OperatorSurface(configuration, setup: setup, logger: logger)
+    let surface = try OperatorSurface(configuration, setup: setup, logger: logger)
     let worker = try CancelWorkerService(
       setup: setup, client: setup.api, observers: surface.observers, logger: logger)
     surface.watch(worker)
