@@ -35,6 +35,8 @@ extension FuzzTarget {
       environment[random.pick(names)] = random.oneIn(3) ? random.pick(values) : value
     }
     environment["KAFKA_PROPERTIES_SASL_PASSWORD"] = secret
+    environment["OTEL_EXPORTER_OTLP_HEADERS"] = (random.oneIn(3) ? "" : "authorization=Bearer%20") + secret
+    if random.oneIn(2) { environment["OTEL_EXPORTER_OTLP_ENDPOINT"] = "http://collector:4318" }
     do throws(ConfigurationError) {
       let configuration = try WorkerConfiguration.load(path: nil, environment: environment)
       let told = "\(configuration)"
@@ -54,6 +56,8 @@ extension FuzzTarget {
     "REQUEST_MAX_PENDING", "REQUEST_MAX_BYTES", "REQUEST_ECHO_HEADERS", "PROGRESS_AFTER", "BREAKER_MODE", "ADMIN_PORT",
     "ADMIN_HOST", "DELIVERY_GUARANTEE", "DEDUP_ACCEPTED_WINDOW", "LOG_LEVEL", "LOG_FORMAT", "TOPICS_REQUESTS",
     "TOPICS_PARTITIONS", "KAFKA_BOOTSTRAP_SERVERS", "KAFKA_PROPERTIES_LINGER_MS", "KAFKA_PROPERTIES_NO_SUCH",
+    "OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_HEADERS",
+    "OTEL_RESOURCE_ATTRIBUTES", "OTEL_TRACES_SAMPLER", "OTEL_TRACES_SAMPLER_ARG", "OTEL_BSP_MAX_QUEUE_SIZE",
   ]
   private static let values = [
     "", "0", "1", "-1", "20", "60s", "500ms", "24h", "1e9", "99999999999999999999", "true", "off", "exactlyOnce",
