@@ -10,6 +10,9 @@ public protocol WorkerObserver: Sendable {
   func arrived(_ request: inout ReceivedRequest, at now: Timestamp)
   /// A record that is no request was read and is about to be refused; its echoed headers may be changed likewise.
   func arrived(_ unreadable: inout UnreadableRequest, at now: Timestamp)
+  /// A request to sweep was read and is about to be given to the engine; its echoed headers, which those of its orders
+  /// are made from, may be changed likewise.
+  func arrived(_ sweep: inout ReceivedSweep, at now: Timestamp)
   /// A record was taken as a request.
   func received(_ request: ReceivedRequest, _ receipt: CancelEngine.Receipt, at now: Timestamp)
   /// A call is sent.
@@ -43,6 +46,8 @@ extension WorkerObserver {
   public func arrived(_ request: inout ReceivedRequest, at now: Timestamp) {}
   /// Nothing, unless the observer wants to know.
   public func arrived(_ unreadable: inout UnreadableRequest, at now: Timestamp) {}
+  /// Nothing, unless the observer wants to know.
+  public func arrived(_ sweep: inout ReceivedSweep, at now: Timestamp) {}
   /// Nothing, unless the observer wants to know.
   public func received(_ request: ReceivedRequest, _ receipt: CancelEngine.Receipt, at now: Timestamp) {}
   /// Nothing, unless the observer wants to know.

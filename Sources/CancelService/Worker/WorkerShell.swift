@@ -170,7 +170,9 @@ actor WorkerShell {
       case .request(var request, let raw):
         for observer in surroundings.observers { observer.arrived(&request, at: now) }
         return .request(request, raw: raw)
-      case .sweep: return message
+      case .sweep(var sweep, let raw):
+        for observer in surroundings.observers { observer.arrived(&sweep, at: now) }
+        return .sweep(sweep, raw: raw)
       case .unreadable(var unreadable, let raw):
         for observer in surroundings.observers { observer.arrived(&unreadable, at: now) }
         return .unreadable(unreadable, raw: raw)

@@ -6,7 +6,7 @@ import Synchronization
 import Tracing
 
 /// Traces the worker's work through swift-distributed-tracing: a span for each request, from its receipt to its
-/// published result, and one for each call, under the span of the first request behind it.
+/// published result, and one for each call, under the span of the first request behind it, or of its sweep.
 ///
 /// Names and attributes are OpenTelemetry's for messaging and HTTP. The context comes from the request's `traceparent`
 /// and `tracestate`, and goes on in those of its result (``arrived(_:at:)-(ReceivedRequest,_)``).
@@ -60,6 +60,20 @@ public final class WorkerTracing: WorkerObserver {
         unreadable.source, order: nil, messageID: unreadable.cancelID, headers: unreadable.echoedHeaders, at: now)
     else { return }
     carry(span, in: &unreadable.echoedHeaders)
+  }
+
+  /// Starts the sweep's span, and lets its orders' calls and results carry that span's context on.
+  public func arrived(_ sweep: inout ReceivedSweep, at now: Timestamp) {
+    guard
+      let span = begin(
+        sweep.source, order: nil, messageID: sweep.request.cancelID, headers: sweep.echoedHeaders, at: now)
+    else { return }
+    span.attributes["cancel_worker.priority"] = sweep.request.priority.name
+    switch sweep.request.scope {
+    case .account: span.attributes["cancel_worker.scope"] = "account"
+    case .all: span.attributes["cancel_worker.scope"] = "all"
+    }
+    carry(span, in: &sweep.echoedHeaders)
   }
 
   private func carry(_ span: any Span, in echoedHeaders: inout [RecordHeader]) {
@@ -121,7 +135,8 @@ public final class WorkerTracing: WorkerObserver {
 
   /// Ends the requests' spans.
   public func published(_ results: [CancelResult], refused: [RefusedMessage], at now: Timestamp) {
-    for result in results {
+    // An order that a sweep found has the sweep's place, and the sweep's span goes on until its own result.
+    for result in results where result.orderID == nil || result.echo.details.sweptBy == nil {
       guard let span = open.withLock({ $0.remove(OpenSpans.Place(result.source)) }) else { continue }
       span.updateAttributes { attributes in
         attributes["cancel_worker.outcome"] = result.outcome.name

@@ -122,6 +122,32 @@ import Tracing
     #expect(finished[1].attributes.get("http.request.resend_count") == .int64(1))
   }
 
+  @Test func aSweepIsTheParentOfItsOrdersCalls() throws {
+    let source = SourceCoordinates(topic: "requests", partition: 0, offset: 5)
+    var sweep = ReceivedSweep(
+      request: SweepRequest(cancelID: "ks-7", scope: .account("default")), source: source, producedAt: Sample.start,
+      receivedAt: now, echoedHeaders: [RecordHeader("traceparent", Self.parent)])
+    tracing.arrived(&sweep, at: now)
+    let carried = try #require(W3CTraceContext(headers: sweep.echoedHeaders))
+    #expect(carried.traceID == "4bf92f3577b34da6a3ce929d0e0e4736" && carried.parentID != "00f067aa0ba902b7")
+    for order in 1...2 as ClosedRange<Int64> {
+      let request = sweep.request(for: Sample.orderID(order), of: "default", deadline: now)
+      let call = Sample.call(UInt64(order), order: order, headers: request.echoedHeaders)
+      tracing.sent(call, at: now)
+      tracing.answered(call, CancelAnswer(kind: .accepted, httpStatus: 200), after: .zero, at: now)
+      var result = Sample.result(5, order: order)
+      result.echo.details.sweptBy = "ks-7"
+      tracing.published([result], refused: [], at: now)
+    }
+    #expect(finished.count == 2 && tracing.openSpans == 1)
+    #expect(finished.allSatisfy { $0.kind == .client && $0.parentSpanID == carried.parentID })
+    tracing.published([Sample.result(5, order: nil)], refused: [], at: now + .seconds(1))
+    let process = try #require(finished.last)
+    #expect(process.spanID == carried.parentID && process.parentSpanID == "00f067aa0ba902b7")
+    #expect(process.attributes.get("cancel_worker.scope") == .string("account"))
+    #expect(tracing.openSpans == 0)
+  }
+
   @Test func aRequestOfBeforeARestartIsGoneOnWith() {
     tracing.sent(Sample.call(1, headers: [RecordHeader("traceparent", Self.parent)]), at: now)
     tracing.answered(Sample.call(1), CancelAnswer(kind: .accepted, httpStatus: 200), after: .zero, at: now)
