@@ -223,6 +223,34 @@ import Testing
     #expect(none.availability(for: .killSwitch, at: Self.start + .seconds(40)) == .now)
   }
 
+  /// The server counts this worker's calls alone; its reset is rounded up to a second. Half a millisecond before the
+  /// other slots of the window before are free it says that nothing remains, and to wait for a second.
+  @Test func aResetInWholeSecondsDoesNotHoldCallsWhoseSlotsAreKnown() {
+    var quota = QuotaWindow(calls: 3, window: .seconds(2), reserved: 0)
+    let none = RateLimit(limit: 3, remaining: 0, resetAfter: .seconds(1))
+    for milliseconds in [0, 4, 5] {
+      let sent = Self.start + .milliseconds(milliseconds)
+      quota.answered(quota.take(at: sent), rateLimit: nil, at: sent)
+    }
+    let second = Self.start + .seconds(2)
+    #expect(quota.availability(for: .killSwitch, at: second) == .now)
+    quota.answered(quota.take(at: second), rateLimit: none, at: second + .milliseconds(1))
+    #expect(quota.availability(for: .killSwitch, at: second + .milliseconds(1)) == .at(second + .milliseconds(4)))
+    #expect(quota.blocked(at: second + .milliseconds(1)) == nil)
+  }
+
+  /// What the log does not explain is believed: others' calls, and a reset that is later by more than the rounding.
+  @Test func aResetHoldsWhereOthersUseTheKeyOrTheServerCountsOtherwise() {
+    for (own, reset) in [(1, 1), (3, 2)] {
+      var quota = QuotaWindow(calls: 3, window: .seconds(60), reserved: 0)
+      for _ in 0..<own { quota.answered(quota.take(at: Self.start), rateLimit: nil, at: Self.start) }
+      let later = Self.start + .milliseconds(59_500)
+      quota.answered(
+        quota.take(at: later), rateLimit: RateLimit(limit: 3, remaining: 0, resetAfter: .seconds(reset)), at: later)
+      #expect(quota.availability(for: .killSwitch, at: later) == .at(later + .seconds(reset)), "\(own), \(reset)")
+    }
+  }
+
   @Test func a429GoesByTheLimitThatWasHit() {
     let gateway = RateLimit.Policy(limit: 5000, remaining: 4960, resetAfter: .seconds(3000))
     let cases: [([RateLimit.Policy], Duration?, Duration)] = [

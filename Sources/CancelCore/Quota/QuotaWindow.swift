@@ -43,6 +43,8 @@ public struct QuotaWindow: Sendable {
 
   /// How long a burst waits for its first call's answer before it goes by the local count.
   private static let confirmationPatience = Duration.milliseconds(500)
+  /// Headers tell a reset in whole seconds, rounded up (RFC 9110 §10.2.3, and the rate-limit fields alike).
+  private static let resetResolution = Duration.seconds(1)
   /// No limit that a header tells is taken for higher: it bounds what a hostile one can make the log hold.
   private static let highestLimit = 10_000
   /// How many of the API's limits are kept.
@@ -164,7 +166,7 @@ extension QuotaWindow {
     let policies = rateLimit?.policies ?? []
     let own = ownPolicy(among: policies)
     throttling.answered(tellsRemaining: own?.remaining != nil, window: window, at: now)
-    allow(policies, at: now)
+    allow(policies, ownCallsExplainIt: ownCallsExplain(own, at: now), at: now)
     guard limit != nil else { return }
     insert(now + window)
     guard let own else { return }
@@ -190,7 +192,7 @@ extension QuotaWindow {
     expire(at: now)
     let policies = rateLimit?.policies ?? []
     if let own = ownPolicy(among: policies) { adoptLimit(own) }
-    allow(policies, at: now)
+    allow(policies, ownCallsExplainIt: false, at: now)
     foreignSeenAt = now
     // a limit with calls left that is larger than this window is not the one that was hit
     let resets = policies.filter { ($0.remaining ?? 0) <= 0 || isWithinCeiling($0) }.compactMap(\.resetAfter)
@@ -224,8 +226,18 @@ extension QuotaWindow {
     serverLimit = min(told, Self.highestLimit)
   }
 
+  /// Whether the slots in the log, and that of the call just answered, are all the calls that this policy counts, and
+  /// the first of them is free no earlier than the policy's reset. Then the log tells the time to the millisecond, and
+  /// the header, which is rounded up to a whole second, would only cost the rest of that second.
+  private func ownCallsExplain(_ policy: RateLimit.Policy?, at now: Timestamp) -> Bool {
+    guard let policy, let limit, let remaining = policy.remaining, remaining <= 0 else { return false }
+    let counted = min(limit, policy.limit ?? limit)
+    guard releases.count + inFlight + 1 >= counted, let reset = policy.resetAfter else { return false }
+    return (releases.first ?? now + window) + Self.resetResolution > now + min(reset, window)
+  }
+
   /// Keeps what each policy allows until its reset. Calls in flight may not be in the server's count yet.
-  private mutating func allow(_ policies: [RateLimit.Policy], at now: Timestamp) {
+  private mutating func allow(_ policies: [RateLimit.Policy], ownCallsExplainIt: Bool, at now: Timestamp) {
     guard !policies.isEmpty else { return }
     let own = ownPolicy(among: policies)
     var fresh: [Allowance] = []
@@ -234,7 +246,7 @@ extension QuotaWindow {
       let reset: Duration?
       if policy == own {
         // the slots tell what is left of this very window, but for the time at which none is left no longer
-        reset = remaining <= 0 ? policy.resetAfter.map { min($0, window) } : nil
+        reset = remaining <= 0 && !ownCallsExplainIt ? policy.resetAfter.map { min($0, window) } : nil
       } else {
         // one that has nothing left and tells no time is asked again soon
         reset = policy.resetAfter ?? policy.window ?? (remaining <= 0 ? min(window, .seconds(1)) : nil)
