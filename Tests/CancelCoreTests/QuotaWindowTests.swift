@@ -239,6 +239,21 @@ import Testing
     #expect(quota.blocked(at: second + .milliseconds(1)) == nil)
   }
 
+  /// The server saw the call while the window before was still full; when its answer comes, a slot is free again.
+  @Test func aSlotThatComesFreeWhileACallIsUnderWayIsNobodyElses() {
+    var quota = QuotaWindow(calls: 3, window: .seconds(2), reserved: 0)
+    let none = RateLimit(limit: 3, remaining: 0, resetAfter: .seconds(1))
+    for milliseconds in [0, 10, 20] {
+      let sent = Self.start + .milliseconds(milliseconds)
+      quota.answered(quota.take(at: sent), rateLimit: nil, at: sent)
+    }
+    let second = Self.start + .seconds(2)
+    let slot = quota.take(at: second + .milliseconds(5))
+    quota.answered(slot, rateLimit: none, at: second + .milliseconds(15))
+    #expect(quota.availability(for: .killSwitch, at: second + .milliseconds(15)) == .now)
+    #expect(quota.free(at: second + .milliseconds(25)) == 2, "no slot is held for others")
+  }
+
   /// What the log does not explain is believed: others' calls, and a reset that is later by more than the rounding.
   @Test func aResetHoldsWhereOthersUseTheKeyOrTheServerCountsOtherwise() {
     for (own, reset) in [(1, 1), (3, 2)] {

@@ -33,6 +33,8 @@ public struct QuotaWindow: Sendable {
     fileprivate(set) var sentAt: Timestamp
     /// Whether no other call was in flight.
     fileprivate let wentAlone: Bool
+    /// How many slots of the key had come free before.
+    fileprivate let freedBefore: Int
   }
 
   /// Calls that one of the API's other limits still allows, until it starts afresh.
@@ -58,6 +60,8 @@ public struct QuotaWindow: Sendable {
 
   /// The times at which slots are free again, earliest first.
   private var releases = Deque<Timestamp>()
+  /// How many slots have come free by their time.
+  private var freed = 0
   /// Calls without an answer.
   private(set) var inFlight = 0
   /// Until when the API forbids calls.
@@ -125,11 +129,12 @@ public struct QuotaWindow: Sendable {
   ///
   /// - Returns: what `answered` needs to know of it.
   public mutating func take(at now: Timestamp) -> Slot {
+    expire(at: now)
     sends += 1
     if inFlight == 0 { wentAloneAt = now }
     inFlight += 1
     for index in allowances.indices { allowances[index].calls -= 1 }
-    return Slot(number: sends, sentAt: now, wentAlone: inFlight == 1)
+    return Slot(number: sends, sentAt: now, wentAlone: inFlight == 1, freedBefore: freed)
   }
 
   /// A call of before a restart, or of another owner of its partition, holds its slot until the time told.
@@ -166,7 +171,7 @@ extension QuotaWindow {
     let policies = rateLimit?.policies ?? []
     let own = ownPolicy(among: policies)
     throttling.answered(tellsRemaining: own?.remaining != nil, window: window, at: now)
-    allow(policies, ownCallsExplainIt: ownCallsExplain(own, at: now), at: now)
+    allow(policies, ownCallsExplainIt: ownCallsExplain(own, slot, at: now), at: now)
     guard limit != nil else { return }
     insert(now + window)
     guard let own else { return }
@@ -174,7 +179,7 @@ extension QuotaWindow {
     let told = own.limit.flatMap { $0 > 0 ? $0 : nil } ?? limit
     guard let remaining = own.remaining, let told, remaining <= told else { return }
     let usedByServersCount = min(told, Self.highestLimit) - max(0, min(remaining, Self.highestLimit))
-    let known = releases.count + inFlight
+    let known = releases.count + inFlight + freedSince(slot)
     if usedByServersCount > known {
       foreignSeenAt = now
       let release = now + min(window, own.resetAfter ?? window)
@@ -226,14 +231,19 @@ extension QuotaWindow {
     serverLimit = min(told, Self.highestLimit)
   }
 
-  /// Whether the slots in the log, and that of the call just answered, are all the calls that this policy counts, and
-  /// the first of them is free no earlier than the policy's reset. Then the log tells the time to the millisecond, and
-  /// the header, which is rounded up to a whole second, would only cost the rest of that second.
-  private func ownCallsExplain(_ policy: RateLimit.Policy?, at now: Timestamp) -> Bool {
+  /// Slots that came free while the call was under way: the server, which saw it before, may have counted them.
+  private func freedSince(_ slot: Slot) -> Int { freed - slot.freedBefore }
+
+  /// Whether the key's own calls are all that this policy counts, and the first of them is free no earlier than the
+  /// policy's reset. Then the log tells the time to the millisecond, and the header, which is rounded up to a whole
+  /// second, would only cost the rest of that second.
+  private func ownCallsExplain(_ policy: RateLimit.Policy?, _ slot: Slot, at now: Timestamp) -> Bool {
     guard let policy, let limit, let remaining = policy.remaining, remaining <= 0 else { return false }
-    let counted = min(limit, policy.limit ?? limit)
-    guard releases.count + inFlight + 1 >= counted, let reset = policy.resetAfter else { return false }
-    return (releases.first ?? now + window) + Self.resetResolution > now + min(reset, window)
+    guard let reset = policy.resetAfter else { return false }
+    let known = releases.count + inFlight + 1 + freedSince(slot)
+    guard known >= min(limit, policy.limit ?? limit) else { return false }
+    let firstFree = freedSince(slot) > 0 ? now : releases.first ?? now + window
+    return firstFree + Self.resetResolution >= now + min(reset, window)
   }
 
   /// Keeps what each policy allows until its reset. Calls in flight may not be in the server's count yet.
@@ -265,7 +275,10 @@ extension QuotaWindow {
   }
 
   private mutating func expire(at now: Timestamp) {
-    while let first = releases.first, first <= now { releases.removeFirst() }
+    while let first = releases.first, first <= now {
+      releases.removeFirst()
+      freed += 1
+    }
     if !allowances.isEmpty { allowances.removeAll { $0.until <= now } }
   }
 

@@ -88,6 +88,7 @@ struct SweepDemo {
     let remaining = own?.sweep?.counts.remaining ?? total
     let began = own?.stages.received ?? .distantPast
     let drain = orders.compactMap(\.stages.firstSent).max().map { Double(($0 - began).microseconds) / 1e6 } ?? 0
+    for account in Self.accounts { let t = orders.filter { $0.account == account }.compactMap(\.stages.firstSent).map { ($0 - began).microseconds / 1000 }.sorted(); print(account, t) }
     // So many windows must end before the last call of a key may go.
     let windows = (Self.ordersPerAccount + Self.laterOrdersPerAccount - 1) / Self.quota
     let optimum = Double(windows) * Double(Self.window.components.seconds)
