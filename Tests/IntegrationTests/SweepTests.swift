@@ -82,6 +82,19 @@ struct SweepTests {
   }
 
   @Test(.timeLimit(.minutes(3)))
+  func theDemoKillsTheWorkerInTheMiddleAndLosesAndRepeatsNothing() async throws {
+    let stage = try await stage()
+    let demo = try await stage.run(
+      "demo", "--scenario", "sweep", "--broker", try #require(TestBroker.bootstrap))
+    #expect(demo.status == 0, "\(demo.output.suffix(2000))")
+    #expect(
+      demo.output.contains(
+        "sweep: accounts=5 listed=500 accepted=500 remaining=0 missing=0 repeated=0 throttled=0"),
+      "\(demo.output.suffix(2000))")
+    await stage.clear()
+  }
+
+  @Test(.timeLimit(.minutes(3)))
   func aSwitchThatNobodyRenewsSweepsThroughARestartAndEachCancelIsConfirmed() async throws {
     let stage = try await stage(["CONFIRM_MODE": "after", "CONFIRM_WITHIN": "30s"])
     stage.simulator.state.addOrders(orders(0, 8), to: stage.userKey(0))

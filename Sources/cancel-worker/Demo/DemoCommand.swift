@@ -16,6 +16,7 @@ struct DemoCommand: AsyncParsableCommand {
         cancel-worker demo --requests 5000 --duplicates 0.5 --faults --seed 7
         cancel-worker demo --scenario kill-switch --admin-port 9464
         cancel-worker demo --scenario sweep
+        cancel-worker demo --scenario sweep --broker 127.0.0.1:9092
 
       With an admin port its live page is at http://127.0.0.1:9464/ meanwhile.
       """
@@ -27,7 +28,8 @@ struct DemoCommand: AsyncParsableCommand {
     case mixed
     /// A routine backlog over 40 accounts, then a kill-switch under a tight quota.
     case killSwitch = "kill-switch"
-    /// Five accounts with pending orders, swept by one request while more orders appear.
+    /// Five accounts with pending orders, swept by one request while more orders appear; on a broker of its own the
+    /// worker is killed in the middle.
     case sweep
   }
 
@@ -49,15 +51,22 @@ struct DemoCommand: AsyncParsableCommand {
   @Option(help: ArgumentHelp("The port of the admin server while the demo runs; none by default.", valueName: "port"))
   var adminPort: Int?
 
+  @Option(
+    help: ArgumentHelp(
+      "A Kafka broker instead of the embedded one (sweep): the worker is a process, which is killed in the middle.",
+      valueName: "host:port"))
+  var broker: String?
+
   func validate() throws {
+    if broker != nil, scenario != .sweep { throw ValidationError("--broker is for --scenario sweep.") }
     guard (1...10_000_000).contains(requests) else { throw ValidationError("--requests must be 1 to 10000000.") }
     guard (0...0.95).contains(duplicates) else { throw ValidationError("--duplicates must be 0 to 0.95.") }
     if let adminPort, !(0...65_535).contains(adminPort) { throw ValidationError("--admin-port must be 0 to 65535.") }
   }
 
   func run() async throws {
-    let (scenario, requests, duplicates, faults, seed, adminPort) =
-      (scenario, requests, duplicates, faults, seed, adminPort)
+    let (scenario, requests, duplicates, faults, seed, adminPort, broker) =
+      (scenario, requests, duplicates, faults, seed, adminPort, broker)
     let passed: Bool
     do {
       passed = try await interruptible(drain: .seconds(15)) {
@@ -69,7 +78,7 @@ struct DemoCommand: AsyncParsableCommand {
         case .killSwitch:
           try await KillSwitchDemo(seed: seed, adminPort: adminPort).run()
         case .sweep:
-          try await SweepDemo(seed: seed, adminPort: adminPort).run()
+          try await SweepDemo(seed: seed, adminPort: adminPort, broker: broker).run()
         }
       }
     } catch let error as Interrupted {

@@ -4,36 +4,40 @@ import CancelService
 import EToroSimulator
 import Foundation
 import Kafka
-import Logging
 import Operations
-import ServiceLifecycle
 import Synchronization
 
-/// What every demo plays on: an embedded broker with the worker's topics, a simulated API, and the worker.
+/// What every demo plays on: a broker with the worker's topics, a simulated API, and the worker.
 final class DemoStage: Sendable {
   let simulator: EToroSimulator
   let kafka: KafkaClientConfiguration
-  let topics = TopicNames()
-  private let cluster: KafkaMockCluster
-  private let group: ServiceGroup
-  private let running: Task<Void, any Error>
-  private let ended = Completion()
+  let topics: TopicNames
+  private let worker: any DemoWorker
+  private let cluster: KafkaMockCluster?
 
-  /// Starts everything and waits until the worker is ready.
+  private init(
+    simulator: EToroSimulator, kafka: KafkaClientConfiguration, topics: TopicNames, worker: any DemoWorker,
+    cluster: KafkaMockCluster?
+  ) {
+    self.simulator = simulator
+    self.kafka = kafka
+    self.topics = topics
+    self.worker = worker
+    self.cluster = cluster
+  }
+
+  /// Starts an embedded broker, the API, and the worker in this process, and waits until it is ready.
   ///
   /// - Throws: what keeps the worker from starting, such as an admin port that is taken; `CancellationError`.
-  init(
+  static func embedded(
     accounts: [AccountName], simulation: SimulatorConfiguration, adminPort: Int?,
     configure: (inout WorkerSetup) -> Void
-  ) async throws {
-    // What ends the demo is thrown; that the embedded broker goes before its last client is no news.
-    var quiet = CommandLog.quiet
-    quiet.logLevel = .critical
-    let logger = quiet
-    cluster = try KafkaMockCluster(brokers: 1)
+  ) async throws -> DemoStage {
+    let cluster = try KafkaMockCluster(brokers: 1)
+    let topics = TopicNames()
     for topic in topics.all { try cluster.createTopic(topic, partitions: 4) }
-    kafka = KafkaClientConfiguration(bootstrapServers: cluster.bootstrapServers, clientID: "demo")
-    simulator = EToroSimulator(configuration: simulation)
+    let kafka = KafkaClientConfiguration(bootstrapServers: cluster.bootstrapServers, clientID: "demo")
+    let simulator = EToroSimulator(configuration: simulation)
     let port = try await simulator.start()
     var setup = WorkerSetup(
       kafka: kafka, instanceID: "demo",
@@ -41,7 +45,7 @@ final class DemoStage: Sendable {
         try accounts.map { name in
           try Account(
             name: name, environment: .demo,
-            credential: .keyPair(apiKey: Secret("demo-api-key"), userKey: Secret("demo-user-key-\(name)")))
+            credential: .keyPair(apiKey: Secret("demo-api-key"), userKey: Secret(userKey(of: name))))
         }))
     setup.api.baseURL = "http://127.0.0.1:\(port)"
     setup.api.connections = 64
@@ -50,34 +54,23 @@ final class DemoStage: Sendable {
     // The embedded broker can't tell about topics' settings.
     setup.checksTopics = false
     configure(&setup)
-    var configuration = WorkerConfiguration()
-    configuration.admin.port = adminPort ?? 0
-    let surface = try OperatorSurface(configuration, setup: setup, logger: logger)
-    let worker = try CancelWorkerService(
-      setup: setup, client: setup.api, observers: surface.observers, logger: logger)
-    surface.watch(worker)
-    var services: [any Service] = [worker]
-    if adminPort != nil { services.append(surface.server(logger: logger)) }
-    group = ServiceGroup(
-      configuration: .init(
-        services: services.map { .init(service: $0, failureTerminationBehavior: .gracefullyShutdownGroup) },
-        logger: logger))
-    let settled = Completion()
-    running = Task { [group, ended] in
-      defer {
-        ended.fulfil()
-        settled.fulfil()
-      }
-      try await group.run()
+    let worker = try EmbeddedWorker(setup, adminPort: adminPort)
+    let stage = DemoStage(simulator: simulator, kafka: kafka, topics: topics, worker: worker, cluster: cluster)
+    guard await worker.isReady() else {
+      try await stage.clear()
+      throw CancellationError()
     }
-    Task {
-      await worker.readiness.waitUntilReady()
-      settled.fulfil()
-    }
-    await settled.wait()
-    guard Task.isCancelled || ended.isDone else { return }
-    try await clear()
-    throw CancellationError()
+    return stage
+  }
+
+  /// The user key of an account of a demo.
+  static func userKey(of account: AccountName) -> String { "demo-user-key-\(account)" }
+
+  /// A stage on a broker that runs elsewhere, with a worker of its own kind.
+  static func onBroker(
+    _ kafka: KafkaClientConfiguration, topics: TopicNames, simulator: EToroSimulator, worker: any DemoWorker
+  ) -> DemoStage {
+    DemoStage(simulator: simulator, kafka: kafka, topics: topics, worker: worker, cluster: nil)
   }
 
   /// Sends a load and takes the results until each of `total` requests has one.
@@ -104,9 +97,8 @@ final class DemoStage: Sendable {
         try await load()
         return false
       }
-      group.addTask { [ended, running] in
-        guard await ended.wait() else { return false }
-        try await running.value
+      group.addTask { [worker] in
+        guard try await worker.untilEnd() else { return false }
         throw CommandFailure(.software, "demo: the worker ended before its work was done")
       }
       while try await group.next() == false {}
@@ -130,8 +122,8 @@ final class DemoStage: Sendable {
   ///
   /// - Throws: what ended the worker.
   func clear() async throws {
-    await group.triggerGracefulShutdown()
-    let outcome = await running.result
+    let outcome: Result<Void, any Error>
+    do { outcome = .success(try await worker.stop()) } catch { outcome = .failure(error) }
     await simulator.stop()
     try outcome.get()
   }

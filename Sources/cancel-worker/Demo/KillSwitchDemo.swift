@@ -21,7 +21,8 @@ struct KillSwitchDemo: Sendable {
     simulation.window = window
     simulation.seed = seed
     simulation.faults.delay = .milliseconds(2)
-    let stage = try await DemoStage(accounts: accounts, simulation: simulation, adminPort: adminPort) { setup in
+    let stage = try await DemoStage.embedded(accounts: accounts, simulation: simulation, adminPort: adminPort) {
+      setup in
       setup.policy.quotaCalls = quota
       setup.policy.quotaWindow = window
     }

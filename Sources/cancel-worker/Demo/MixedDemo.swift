@@ -23,7 +23,8 @@ struct MixedDemo: Sendable {
       simulation.faults.unavailableRate = 0.02
       simulation.faults.lostAnswerRate = 0.02
     }
-    let stage = try await DemoStage(accounts: accounts, simulation: simulation, adminPort: adminPort) { setup in
+    let stage = try await DemoStage.embedded(accounts: accounts, simulation: simulation, adminPort: adminPort) {
+      setup in
       setup.policy.quotaCalls = 0
       setup.policy.reservedForKillSwitch = 0
       // So that a refused order that comes again is answered from memory, however long the demo takes.
