@@ -10,8 +10,9 @@ import Synchronization
 /// The worker's clock: wall time that does not jump, unless the system's clock is set.
 ///
 /// It starts at the system's wall time and goes on by the monotonic clock. Once a second, when it is read, it looks at
-/// the wall clock: a difference of up to a second is made good by at most a thousandth of the time that passes, so that
-/// no jump is seen. A larger one means that one of the two was wrong, and waiting for days would not help: the clock
+/// the wall clock: a difference of up to a second is made good by at most a quarter of a thousandth of the time that
+/// passes, so that no jump is seen, and so that it uses up only a part of the thousandth by which the quota's window is
+/// longer than the API's: the rest is for machines whose clocks run too fast or too slow. A larger one means that one of the two was wrong, and waiting for days would not help: the clock
 /// steps, and counts by how much, so that whoever keeps times can move them along (`Reading.stepped`).
 public final class SteadyClock: Sendable {
   /// A time, and by how much the clock had stepped until then.
@@ -94,7 +95,7 @@ public final class SteadyClock: Sendable {
       anchor.steady = wall
       anchor.told = wall
     } else {
-      let most = elapsed / 1000
+      let most = elapsed / SteadyClock.slowness
       anchor.steady = steady + min(max(anchor.difference, -most), most)
     }
   }
@@ -106,6 +107,8 @@ public final class SteadyClock: Sendable {
     private static let sinceBoot = CLOCK_MONOTONIC
   #endif
 
+  /// A difference is made good by one part in so many.
+  private static let slowness: Int64 = 4000
   private static let lookEvery: Int64 = 1_000_000
   private static let longestLook: Int64 = 10_000
 
