@@ -16,7 +16,7 @@ from referencing import Registry, Resource
 root = pathlib.Path(sys.argv[1])
 golden = root / "Tests/CancelContractTests/Golden"
 schemas = {p.name.split(".")[0]: json.loads(p.read_text()) for p in (root / "Deploy/schemas").glob("*.schema.json")}
-assert set(schemas) == {"request", "result", "progress", "campaign", "confirmation"}, f"schemas found: {sorted(schemas)}"
+assert set(schemas) == {"request", "result", "progress", "campaign", "confirmation", "hold"}, f"schemas found: {sorted(schemas)}"
 for schema in schemas.values():
     Draft202012Validator.check_schema(schema)
 registry = Registry().with_resources((s["$id"], Resource.from_contents(s)) for s in schemas.values())

@@ -48,9 +48,8 @@ struct CancelWorker: AsyncParsableCommand {
     version: WorkerVersion.current,
     subcommands: [
       RunCommand.self, DemoCommand.self, RequestCommand.self, CampaignCommand.self, WatchCommand.self,
-      StatusCommand.self, AuditCommand.self, ReplayCommand.self, DeadLettersCommand.self, TopicsCommand.self,
-      CheckCommand.self,
-      SimulateCommand.self,
+      StatusCommand.self, AuditCommand.self, ReplayCommand.self, DeadLettersCommand.self, HoldCommand.self,
+      ResumeCommand.self, TopicsCommand.self, CheckCommand.self, SimulateCommand.self,
     ]
   )
 }

@@ -36,15 +36,20 @@ struct AsyncAPITests {
       "requests": defaults.names.requests, "results": defaults.names.results, "ledger": defaults.names.ledger,
       "deadLetters": defaults.names.deadLetters, "progress": defaults.names.progress,
       "campaigns": defaults.names.campaigns, "confirmations": defaults.names.confirmations,
+      "control": defaults.names.control,
     ]
     #expect(Set(try node("channels").mapping?.keys.compactMap(\.string) ?? []) == Set(names.keys))
     for (channel, name) in names {
       #expect(try node("channels/\(channel)/address").string == name)
       #expect(try node("channels/\(channel)/bindings/kafka/topic").string == name)
-      #expect(try node("channels/\(channel)/bindings/kafka/partitions").int == defaults.partitions)
+      #expect(
+        try node("channels/\(channel)/bindings/kafka/partitions").int
+          == (channel == "control" ? 1 : defaults.partitions))
       let policy = try node("channels/\(channel)/bindings/kafka/topicConfiguration/cleanup.policy")
       #expect(
-        policy.sequence?.compactMap(\.string) == [["ledger", "campaigns"].contains(channel) ? "compact" : "delete"])
+        policy.sequence?.compactMap(\.string) == [
+          ["ledger", "campaigns", "control"].contains(channel) ? "compact" : "delete"
+        ])
     }
     let group = try node("operations/receiveRequests/bindings/kafka/groupId/enum")
     #expect(group.sequence?.compactMap(\.string) == [WorkerConfiguration.ConsumerSection().groupID])
@@ -59,10 +64,11 @@ struct AsyncAPITests {
     let messages = "components/messages"
     for (message, type) in [
       ("cancelResult", EventType.result), ("cancelProgress", .progress), ("confirmation", .confirmation),
+      ("campaign", .campaign), ("hold", .hold),
     ] {
       let headers = try node("\(messages)/\(message)/headers/allOf").sequence.map { Array($0) } ?? []
       let properties = headers.compactMap { $0.mapping?["properties"] }
-      let own = try #require(properties.first)
+      let own = try #require(properties.first, "\(message)")
       #expect(own["ce_type"]?["const"]?.string == type.rawValue)
     }
     #expect(text.contains(EventIdentity.namespace.uuidString.lowercased()))
@@ -83,6 +89,7 @@ struct AsyncAPITests {
     #expect(
       try schema("confirmation", "properties/verdict/enum") == ConfirmationEvent.Verdict.allCases.map(\.rawValue))
     #expect(try schema("campaign", "$defs/outcomes/propertyNames/enum") == CancelOutcome.allCases.map(\.name))
+    #expect(try schema("hold", "properties/hold/enum") == HoldEvent.Extent.allCases.map(\.rawValue))
     #expect(try schema("result", "properties/scope/enum") == SweepReport.Scope.allCases.map(\.rawValue))
   }
 

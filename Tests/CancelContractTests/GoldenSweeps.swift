@@ -126,4 +126,22 @@ extension Golden {
         problem: Problem(.apiStatus, detail: "the API answered 404", status: 404), lookups: 5,
         acceptedAt: time(140_000), confirmedAt: time(30_140_000))),
   ]
+
+  struct NamedHold {
+    var name: String
+    var key: String
+    var event: HoldEvent
+  }
+
+  static let holds = [
+    NamedHold(
+      name: "hold-all", key: "every-account",
+      event: HoldEvent(account: nil, extent: .all, actor: "ops-2", reason: "wrong accounts file", at: time(0))),
+    NamedHold(
+      name: "hold-routine", key: "account/desk-a",
+      event: HoldEvent(account: "desk-a", extent: .routine, at: time(1))),
+    NamedHold(
+      name: "hold-none", key: "account/desk-a",
+      event: HoldEvent(account: "desk-a", extent: .none, actor: "ops-2", at: time(2))),
+  ]
 }

@@ -98,6 +98,15 @@ struct GoldenTests {
     #expect(event == golden.event)
   }
 
+  @Test(arguments: Golden.holds.indices)
+  func `holds are written as the files have them and read back`(index: Int) throws {
+    let golden = Golden.holds[index]
+    let record = HoldEncoder(eventSource: "/cancel-worker/hold").encode(golden.event)
+    let stored = try stored(golden.name, record)
+    #expect(record.key == Array(golden.key.utf8))
+    #expect(try HoldDecoder().decode(value: stored.value, headers: stored.headers) == golden.event)
+  }
+
   /// A member that is added must be in the golden events, for they are what holds writers and readers together.
   @Test func `the golden events have every detail that a request may have`() {
     let missing = Mirror(reflecting: Golden.details).children.filter { isNil($0.value) }.map(\.label)

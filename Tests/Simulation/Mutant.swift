@@ -30,6 +30,8 @@ public enum Mutant: String, CaseIterable, Sendable {
   case neverCorrectsTheClock = "never-corrects-the-clock"
   /// The worker's time jumps with the system's clock, and nobody moves the calls along that hold the quota.
   case followsTheSystemClock = "follows-the-system-clock"
+  /// A worker that starts does not ask what operators hold back.
+  case forgetsHoldsAtTheStart = "forgets-holds-at-the-start"
   /// Kill-switches wait behind routine requests.
   case takesKillSwitchesForRoutine = "takes-kill-switches-for-routine"
 }

@@ -9,17 +9,30 @@ final class SimulatedClock {
   private final class Hands: Sendable {
     let trueTime = Atomic<Int64>(0)
     let ahead = Atomic<Int64>(0)
+    /// What the machine's oscillator gains in a million microseconds; negative where it loses.
+    let drift: Int64
+
+    init(drift: Int64) { self.drift = drift }
+
+    /// The time that the machine counts, from the start of all histories on.
+    var counted: Int64 {
+      let trueTime = trueTime.load(ordering: .relaxed)
+      return trueTime + (trueTime - World.beginning.microseconds) * drift / 1_000_000
+    }
   }
 
-  private let hands = Hands()
+  private let hands: Hands
   private let mutant: Mutant?
   private var steady: SteadyClock
   private var startedAhead = Duration.zero
   /// By how much the system's clock is ahead of the true time; negative where it is behind.
   private(set) var ahead = Duration.zero
 
-  init(mutant: Mutant?) {
+  /// - Parameter drift: by how many millionths the machine's clocks run too fast; both of them, as one oscillator drives
+  ///   them.
+  init(mutant: Mutant?, drift: Int) {
     self.mutant = mutant
+    hands = Hands(drift: Int64(drift))
     steady = SimulatedClock.steadyClock(hands)
   }
 
@@ -49,7 +62,7 @@ final class SimulatedClock {
 
   private static func steadyClock(_ hands: Hands) -> SteadyClock {
     SteadyClock(
-      monotonic: { hands.trueTime.load(ordering: .relaxed) },
-      wall: { hands.trueTime.load(ordering: .relaxed) + hands.ahead.load(ordering: .relaxed) })
+      monotonic: { hands.counted },
+      wall: { hands.counted + hands.ahead.load(ordering: .relaxed) })
   }
 }

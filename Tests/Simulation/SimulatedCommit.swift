@@ -29,11 +29,16 @@ final class SimulatedCommit {
 
   func begin() {
     world.counts.commits += 1
-    owner.later(delay()) { self.world.isExactlyOnce ? self.takeMembership() : self.flushAnswers() }
+    let isExactlyOnce = world.isExactlyOnce
+    owner.later(delay(isExactlyOnce ? .transactionCoordinator : .resultsLeader)) {
+      isExactlyOnce ? self.takeMembership() : self.flushAnswers()
+    }
   }
 
-  private func delay() -> Duration {
-    world.fault(25) ? world.milliseconds(200...6000) : world.milliseconds(0...4)
+  /// How long a step takes for which this role is needed.
+  private func delay(_ role: BrokerRole? = nil) -> Duration {
+    (world.fault(25) ? world.milliseconds(200...6000) : world.milliseconds(0...4))
+      + (role.map(world.wait) ?? .zero)
   }
 
   private func fail(_ failure: CommitFailure) {
@@ -52,7 +57,7 @@ final class SimulatedCommit {
     let producer = "worker-\(owner.index)"
     guard !world.kafka.isFenced(producer, owner.epoch) else { return fail(.fatal) }
     transaction = world.kafka.begin(producer, owner.epoch, at: world.now)
-    owner.later(delay()) { self.sendOffsets(generation) }
+    owner.later(max(delay(.transactionCoordinator), delay(.groupCoordinator))) { self.sendOffsets(generation) }
   }
 
   private func sendOffsets(_ generation: Int) {
@@ -84,10 +89,12 @@ final class SimulatedCommit {
       world.kafka.append(
         entry.key, entry.value, to: .init(topic: .ledger, partition: entry.partition), in: transaction)
     }
-    let duration = world.timeToProduce(batch.results.count + batch.ledger.count)
+    let duration =
+      world.timeToProduce(batch.results.count + batch.ledger.count)
+      + max(world.wait(for: .ledgerLeader), batch.results.isEmpty ? .zero : world.wait(for: .resultsLeader))
     if duration > .seconds(7) { return owner.later(.seconds(7)) { self.fail(.timedOut) } }
     if world.fault(30) { return owner.later(duration) { self.fail(.passing) } }
-    owner.later(duration + delay()) { self.decide() }
+    owner.later(duration + delay(.transactionCoordinator)) { self.decide() }
   }
 
   private func decide() {
@@ -123,7 +130,7 @@ final class SimulatedCommit {
       publish(result)
     }
     if isTorn { return owner.later(delay()) { self.fail(.passing) } }
-    owner.later(delay()) { self.flushLedger() }
+    owner.later(delay(.ledgerLeader)) { self.flushLedger() }
   }
 
   private func flushLedger() {
@@ -162,7 +169,9 @@ final class SimulatedCommit {
 
   /// A position that is not taken goes with the next batch.
   private func commitPosition() {
-    guard owner.present == number, world.group.accepts(owner.index, generation: owner.generation) else { return }
+    guard owner.present == number, world.group.accepts(owner.index, generation: owner.generation),
+      world.wait(for: .groupCoordinator) == .zero
+    else { return }
     world.kafka.commit(positions)
   }
 

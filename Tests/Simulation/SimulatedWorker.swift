@@ -42,6 +42,9 @@ final class SimulatedWorker {
   /// The assignment whose release the poll thread waits for.
   private var awaitedRelease: UInt64?
 
+  /// The holds of which it has heard.
+  private var heardHolds = Holds()
+
   private var wakeNumber = 0
   private var turnIsPlanned = false
 
@@ -49,7 +52,8 @@ final class SimulatedWorker {
     self.index = index
     self.world = world
     lastSeen = world.now
-    clock = SimulatedClock(mutant: world.plan.mutant)
+    clock = SimulatedClock(
+      mutant: world.plan.mutant, drift: world.driftsClocks ? Int.random(in: -500...500, using: &world.random) : 0)
     ids = SplitMix64(seed: world.plan.seed &+ UInt64(index) &* 7919)
   }
 
@@ -80,8 +84,21 @@ final class SimulatedWorker {
       settings, accounts: world.accounts, seed: ids.next(), requestID: { requestIDs.next() },
       at: clock.reading(at: world.now).time)
     world.note("worker \(index) starts")
+    heardHolds = world.holds
+    if world.plan.mutant != .forgetsHoldsAtTheStart { handle(.holds(world.holds)) }
     watchClock()
-    world.group.join(self, isRestart: true, in: world)
+    let wait = world.wait(for: .groupCoordinator)
+    guard wait > .zero else { return world.group.join(self, isRestart: true, in: world) }
+    later(wait) { [unowned self] in self.world.group.join(self, isRestart: true, in: self.world) }
+  }
+
+  /// The control topic has something new: it is heard within a second.
+  func hearOfHolds() {
+    guard isAlive else { return }
+    later(world.milliseconds(0...900)) { [unowned self] in
+      self.heardHolds = self.world.holds
+      self.handle(.holds(self.world.holds))
+    }
   }
 
   func crash() {
@@ -144,6 +161,9 @@ final class SimulatedWorker {
     world.note("worker \(index) is told to stop")
     handle(.stop)
   }
+
+  /// The group's coordinator counts this member's session from now on.
+  func sessionBegins() { if pausedUntil == nil { lastSeen = world.now } }
 
   func silence(at now: Timestamp) -> Duration {
     guard isAlive, pausedUntil == nil else { return now - lastSeen }
@@ -252,7 +272,7 @@ final class SimulatedWorker {
   }
 
   private func joinAgain() {
-    later(world.milliseconds(0...40)) { [unowned self] in
+    later(world.milliseconds(0...40) + world.wait(for: .groupCoordinator)) { [unowned self] in
       self.world.group.join(self, isRestart: false, in: self.world)
     }
   }
@@ -283,8 +303,9 @@ final class SimulatedWorker {
   /// Offsets that a transaction may still change are waited for.
   private func fetchOffsets(_ partitions: [Int32], _ generation: Int) {
     guard world.group.assigns(index, generation: generation) else { return }
-    guard !partitions.contains(where: world.kafka.isUnstable) else {
-      return later(.milliseconds(20)) { [unowned self] in self.fetchOffsets(partitions, generation) }
+    let wait = world.wait(for: .groupCoordinator)
+    guard wait == .zero, !partitions.contains(where: world.kafka.isUnstable) else {
+      return later(max(wait, .milliseconds(20))) { [unowned self] in self.fetchOffsets(partitions, generation) }
     }
     if let present {
       endAssignment()
@@ -317,6 +338,8 @@ final class SimulatedWorker {
 
   private func fetch() {
     guard let number = present, awaitedRelease == nil else { return }
+    let wait = world.wait(for: .requestsLeader)
+    guard wait == .zero else { return later(wait) { [unowned self] in self.fetchSoon() } }
     var fetched = leftOver.filter { resumed.contains($0.partition) }
     leftOver = []
     outstanding += fetched.count
@@ -450,6 +473,9 @@ final class SimulatedWorker {
   /// Holds a call against what this worker has heard and what it was handed.
   private func verify(_ call: Call, _ key: QuotaKey) {
     let order = call.orderID.value
+    if heardHolds.cover(call.account, call.priority) {
+      world.oracle.violation("worker \(index) calls for order \(order), though it heard that \(call.account) is held")
+    }
     if acceptedHere.contains(order) {
       world.oracle.violation("worker \(index) calls for order \(order) again, though it heard that it was accepted")
     }
@@ -506,12 +532,13 @@ final class SimulatedWorker {
 
   private func read(_ log: KafkaModel.Log, _ assignment: Assignment, from offset: Int64, to end: Int64) {
     guard worker?.isCurrent(assignment.number) == true else { return }
-    if world.fault(30) {
+    if world.fault(30) || world.wait(for: .ledgerLeader) > .seconds(2) {
       let error = KafkaError(code: .timedOut, message: "simulated", operation: "read", isRetriable: true)
       return later(world.milliseconds(100...2000)) { [unowned self] in self.handle(.ledgerFailed(assignment, error)) }
     }
-    guard world.kafka.stableOffset(of: log) >= end else {
-      return later(.milliseconds(15)) { [unowned self] in self.read(log, assignment, from: offset, to: end) }
+    let wait = world.wait(for: .ledgerLeader)
+    guard wait == .zero, world.kafka.stableOffset(of: log) >= end else {
+      return later(max(wait, .milliseconds(15))) { [unowned self] in self.read(log, assignment, from: offset, to: end) }
     }
     let records = world.kafka.committedRecords(of: log, from: offset, to: end)
     let chunk = records.prefix(Int.random(in: 1...40, using: &world.random))
@@ -535,7 +562,8 @@ final class SimulatedWorker {
         ends[partition] = self.world.kafka.end(of: KafkaModel.Log(topic: .ledger, partition: partition))
       }
       let stalls = self.world.fault(60)
-      self.later(stalls ? .seconds(4) : self.world.milliseconds(0...40)) { [unowned self] in
+      let answer = stalls ? .seconds(4) : self.world.milliseconds(0...40)
+      self.later(answer + self.world.wait(for: .groupCoordinator)) { [unowned self] in
         guard self.present == number, self.world.group.accepts(self.index, generation: self.generation) else {
           return self.handle(.confirmed(nil, number: number))
         }

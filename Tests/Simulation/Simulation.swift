@@ -70,6 +70,7 @@ public enum Simulation {
       "rebalances": counts.rebalances, "overruns": counts.overruns, "pauses": counts.pauses, "aborts": counts.aborts,
       "fencings": counts.fencings, "throttled": counts.throttled, "restores": counts.restores,
       "commits": counts.commits, "clock_steps": counts.clockSteps,
+      "broker_restarts": counts.brokerRestarts, "holds": counts.holds,
     ]
     return (report, world.trace)
   }

@@ -18,7 +18,9 @@ final class World {
 
   let plan: Plan
   var random: SplitMix64
-  private(set) var now = Timestamp(microseconds: 1_700_000_000_000_000)
+  /// When every history begins.
+  static let beginning = Timestamp(microseconds: 1_700_000_000_000_000)
+  private(set) var now = World.beginning
   private var agenda = Agenda()
   private(set) var events = 0
   var trace: [String] = []
@@ -31,6 +33,9 @@ final class World {
   var kafka: KafkaModel
   var api: APIModel
   var group = GroupModel()
+  private var roles = BrokerRoles()
+  /// What operators hold back, as the control topic has it.
+  private(set) var holds = Holds()
   var workers: [SimulatedWorker] = []
   var oracle: Oracle
   var counts = Counts()
@@ -52,6 +57,10 @@ final class World {
   let refusesCredentials: Bool
   /// Whether the machines' clocks are set in it. That alone disturbs nothing: quotas go by a clock that is never set.
   let setsClocks: Bool
+  /// Whether the machines' clocks run too fast or too slow. That alone disturbs nothing either: the window has a margin.
+  let driftsClocks: Bool
+  /// Whether operators hold cancels back in it.
+  let holdsCancels: Bool
 
   init(_ plan: Plan) {
     self.plan = plan
@@ -60,6 +69,8 @@ final class World {
     isDisturbed = Int.random(in: 0..<6, using: &random) > 0
     refusesCredentials = isDisturbed && Int.random(in: 0..<4, using: &random) == 0
     setsClocks = Int.random(in: 0..<3, using: &random) == 0
+    driftsClocks = Int.random(in: 0..<2, using: &random) == 0
+    holdsCancels = Int.random(in: 0..<4, using: &random) == 0
     partitions = Int32.random(in: 1...3, using: &random)
     kafka = KafkaModel(partitions: partitions)
     var policy = CancelPolicy()
@@ -83,7 +94,7 @@ final class World {
       accounts[AccountName("a\(number)")] = QuotaKey(index: number)
     }
     self.accounts = accounts
-    oracle = Oracle(isExactlyOnce: isExactlyOnce)
+    oracle = Oracle(isExactlyOnce: isExactlyOnce, clocksDrift: driftsClocks)
     if !setsClocks { oracle.clocksAreRightSince = .distantPast }
     actionsLeft = Int.random(in: 20...70, using: &random)
     let count = Int.random(in: 1...3, using: &random)
@@ -107,7 +118,7 @@ final class World {
   func after(_ delay: Duration, _ action: @escaping () -> Void) { agenda.plan(at: now + max(delay, .zero), action) }
 
   func note(_ text: @autoclosure () -> String) {
-    if plan.isTraced { trace.append("\((now.microseconds - 1_700_000_000_000_000) / 1000) ms  \(text())") }
+    if plan.isTraced { trace.append("\((now.microseconds - World.beginning.microseconds) / 1000) ms  \(text())") }
   }
 
   // MARK: The run
@@ -153,6 +164,8 @@ final class World {
     api.isOut = false
     api.refusedKeys = []
     produceQuota = nil
+    roles.allComeBack()
+    if !holds.isEmpty { setHolds(Holds()) }
     if setsClocks { for worker in workers { setClock(of: worker, ahead: .zero) } }
     timePerRecord =
       plan.mutant == .neverHalvesABatch && timePerRecord > .milliseconds(1) ? timePerRecord : .microseconds(100)
@@ -164,7 +177,7 @@ final class World {
   private func tick() {
     counts.aborts += kafka.expireTransactions(olderThan: .seconds(10), at: now)
     writeMarkersSoon()
-    group.expireSessions(in: self)
+    if wait(for: .groupCoordinator) == .zero { group.expireSessions(in: self) }
     after(.milliseconds(500)) { [unowned self] in self.tick() }
   }
 
@@ -180,7 +193,7 @@ final class World {
 
   func writeMarkersSoon() {
     for transaction in kafka.unmarked {
-      after(milliseconds(isCalm ? 0...5 : 0...60)) { [unowned self] in
+      after(milliseconds(isCalm ? 0...5 : 0...60) + wait(for: .transactionCoordinator)) { [unowned self] in
         if self.kafka.writeMarker(of: transaction) { self.writeMarkersSoon() }
       }
     }
@@ -222,7 +235,43 @@ final class World {
       let most = [0, 0, 700, 5000, 30_000, 900_000].randomElement(using: &random) ?? 0
       setClock(of: worker, ahead: .milliseconds(Int.random(in: -most...most, using: &random)))
     }
+    if isDisturbed, chance(5) { restartBroker() }
+    if holdsCancels, chance(8) { changeHolds() }
     if actionsLeft > 0 { after(milliseconds(chance(10) ? 0...3000 : 0...200)) { [unowned self] in self.act() } }
+  }
+
+  // MARK: Brokers and operators
+
+  /// How long whoever needs this role has to wait for it.
+  func wait(for role: BrokerRole) -> Duration { roles.wait(for: role, at: now) }
+
+  private func restartBroker() {
+    guard let role = BrokerRole.allCases.randomElement(using: &random) else { return }
+    let duration = milliseconds(chance(20) ? 3000...9000 : 100...2000)
+    counts.brokerRestarts += 1
+    note("the broker restarts that is \(role): away for \(duration)")
+    roles.restart(role, until: now + duration)
+    guard role == .groupCoordinator else { return }
+    // It gives every member a whole session when it is back.
+    after(duration) { [unowned self] in for worker in self.workers { worker.sessionBegins() } }
+  }
+
+  private func changeHolds() {
+    let names = accounts.keys.sorted { $0.description < $1.description }
+    var changed = holds
+    changed.take(
+      HoldEvent(
+        account: chance(30) ? nil : names.randomElement(using: &random),
+        extent: HoldEvent.Extent.allCases.randomElement(using: &random) ?? .none, at: now))
+    guard changed != holds else { return }
+    setHolds(changed)
+  }
+
+  private func setHolds(_ holds: Holds) {
+    self.holds = holds
+    counts.holds += 1
+    note("held from now on: \(holds.all.map { "\($0.account?.description ?? "every account"): \($0.extent)" })")
+    for worker in workers { worker.hearOfHolds() }
   }
 
   // MARK: Clocks
@@ -308,5 +357,7 @@ final class World {
     var restores = 0
     var commits = 0
     var clockSteps = 0
+    var brokerRestarts = 0
+    var holds = 0
   }
 }

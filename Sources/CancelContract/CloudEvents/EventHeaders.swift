@@ -50,6 +50,8 @@ public enum EventType: String, Sendable, CaseIterable {
   case campaign = "cancel-worker.campaign.v1"
   /// What became of an order whose cancel was accepted.
   case confirmation = "cancel-worker.confirmation.v1"
+  /// That calls are held back, or let go again.
+  case hold = "cancel-worker.hold.v1"
 }
 
 /// The names of the headers that the contract gives a meaning to.

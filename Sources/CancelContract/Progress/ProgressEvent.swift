@@ -8,6 +8,8 @@ public struct ProgressEvent: Hashable, Sendable {
     case outage
     /// The account's credential is refused, and requests are held instead of failed.
     case breakerHeld
+    /// An operator holds the account's cancels.
+    case held
   }
 
   /// What the event repeats from its request; of the details, its record holds the campaign and the context.

@@ -29,7 +29,16 @@ extension CancelEngine {
   private mutating func noteChange(of ref: CampaignRef, at now: Timestamp) {
     guard let campaign = campaigns[ref], !campaign.isChanged else { return }
     campaigns[ref]?.isChanged = true
-    campaignTimers.insert(CampaignTimer(at: max(now, campaign.publishedAt + Campaign.interval), campaign: ref))
+    let due = isStopping ? now : max(now, campaign.publishedAt + Campaign.interval)
+    campaignTimers.insert(CampaignTimer(at: due, campaign: ref))
+  }
+
+  /// The worker stops: what changed of campaigns goes out with its last batches, however short ago they were published.
+  mutating func publishChangedCampaigns() {
+    for (ref, campaign) in campaigns.sorted(by: { $0.key < $1.key })
+    where campaign.isChanged && partitions.owns(ref.partition) && partitions[ref.partition].phase == .active {
+      markChanged(.campaign(ref.id), in: ref.partition)
+    }
   }
 
   /// Has records published that are due, and forgets campaigns that were done long ago.
@@ -118,7 +127,9 @@ extension CancelEngine {
       )
     }
     var due = Set(
-      tallies.keys.filter { (campaigns[$0]?.publishedAt ?? .distantPast) + Campaign.interval <= lastAdvance })
+      tallies.keys.filter {
+        isStopping || (campaigns[$0]?.publishedAt ?? .distantPast) + Campaign.interval <= lastAdvance
+      })
     for (partition, subjects) in subjects {
       for case .campaign(let id) in subjects { due.insert(CampaignRef(partition: partition, id: id)) }
     }
@@ -167,6 +178,7 @@ extension CancelEngine {
     var reason: ProgressEvent.Reason?
     var end: Timestamp? = now
     for (account, _) in campaign.unansweredByName {
+      if holds.cover(account, .killSwitch) { return (.held, nil) }
       guard let key = accounts.configuredNumber(of: account).flatMap({ accounts.quotaKey(of: $0) }) else {
         continue
       }

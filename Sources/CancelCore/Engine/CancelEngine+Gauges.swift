@@ -8,6 +8,8 @@ public struct EngineGauges: Sendable {
   public var waiting: [Priority: Int] = [.routine: 0, .killSwitch: 0]
   /// Orders that wait for their next attempt.
   public var backingOff = 0
+  /// Orders that an operator's hold keeps waiting, by the priority of their most urgent request.
+  public var held: [Priority: Int] = [.routine: 0, .killSwitch: 0]
   /// When the oldest request without a published result was produced.
   public var oldestProducedAt: Timestamp?
   /// When the oldest open request of each priority was produced; absent where there is none.
@@ -34,6 +36,7 @@ public struct EngineGauges: Sendable {
     switch order.stage {
     case .waiting: waiting[order.rank.priority, default: 0] += 1
     case .backingOff: backingOff += 1
+    case .held: held[order.rank.priority, default: 0] += 1
     case .arriving, .inFlight, .suspended: break
     }
     for request in order.requests {
@@ -54,7 +57,7 @@ public struct EngineGauges: Sendable {
     // A call that is under way waits for its answer, whatever the order waited for before.
     case .inFlight: since = order.sends.last?.sentAt ?? now
     case .backingOff: since = order.firstSentAt ?? now
-    case .arriving, .suspended: return
+    case .arriving, .suspended, .held: return
     }
     let wait = max(now - since, .zero)
     unexplainedWait[order.rank.priority] = max(unexplainedWait[order.rank.priority] ?? .zero, wait)

@@ -297,7 +297,7 @@ extension CancelEngine {
     guard orders[slot].rank.deadline <= now else { return }
     switch orders[slot].stage {
     case .inFlight, .suspended: return
-    case .arriving, .waiting, .backingOff: break
+    case .arriving, .waiting, .backingOff, .held: break
     }
     let disposition = Disposition.expired(orders[slot], waitingFor: waitCause(of: slot, at: now))
     let expired = orders[slot].removeExpired(at: now)
@@ -416,7 +416,8 @@ extension CancelEngine {
     let accounts = self.accounts
     let moved = orders.slots { order in
       switch order.stage {
-      case .waiting(let key), .backingOff(let key, _): accounts.quotaKey(of: order.ref.key.account) != key
+      case .waiting(let key), .backingOff(let key, _), .held(let key):
+        accounts.quotaKey(of: order.ref.key.account) != key
       case .arriving, .inFlight, .suspended: false
       }
     }

@@ -113,15 +113,28 @@ extension CancelEngine {
     guard let key = accounts.quotaKey(of: orders[slot].ref.key.account) else {
       preconditionFailure("An order waits only for an account that is configured.")
     }
+    guard !isHeld(slot) else {
+      orders[slot].stage = .held(key)
+      return
+    }
     orders[slot].stage = .waiting(key)
     keys[key.index].waiting += 1
     insert(slot, in: key)
   }
 
-  /// Gives an order that waits the place that its requests ask for now.
+  /// Gives an order that waits the place that its requests, and the holds, ask for now.
   mutating func requeue(_ slot: OrderSlot) {
-    guard case .waiting(let key) = orders[slot].stage, orders[slot].queuedRank != orders[slot].rank else { return }
-    insert(slot, in: key)
+    switch orders[slot].stage {
+    case .waiting(let key):
+      if isHeld(slot) {
+        leaveQueue(orders[slot].stage)
+        orders[slot].stage = .held(key)
+      } else if orders[slot].queuedRank != orders[slot].rank {
+        insert(slot, in: key)
+      }
+    case .held: if !isHeld(slot) { enterQueue(slot) }
+    case .arriving, .backingOff, .inFlight, .suspended: break
+    }
   }
 
   /// An order is about to wait no longer: its entry, where it has one, is stale from then on.
@@ -129,7 +142,7 @@ extension CancelEngine {
     switch stage {
     case .waiting(let key): keys[key.index].waiting -= 1
     case .backingOff(let key, _): keys[key.index].backingOff -= 1
-    case .arriving, .inFlight, .suspended: break
+    case .arriving, .inFlight, .suspended, .held: break
     }
   }
 
@@ -335,7 +348,7 @@ extension CancelEngine {
     guard orders.contains(slot) else { return }
     switch orders[slot].stage {
     case .arriving, .inFlight, .suspended: break
-    case .waiting: setTimer(slot, at: orders[slot].rank.deadline)
+    case .waiting, .held: setTimer(slot, at: orders[slot].rank.deadline)
     case .backingOff(_, let until): setTimer(slot, at: min(orders[slot].rank.deadline, until))
     }
   }

@@ -10,6 +10,8 @@ public struct WaitNotice: Hashable, Sendable {
     case outage
     /// The API refuses the credential, and requests are held.
     case breakerHeld
+    /// An operator holds the account's cancels.
+    case held
   }
 
   /// The request.
@@ -102,7 +104,7 @@ extension CancelEngine {
     switch orders[slot].stage {
     case .arriving, .suspended: return
     case .inFlight: return planWaitCheck(slot, at: now + progressAfter)
-    case .waiting(let own), .backingOff(let own, _): key = own
+    case .waiting(let own), .backingOff(let own, _), .held(let own): key = own
     }
     if counted.insert(key).inserted { countPlaces(in: key, at: now) }
     let place = orders[slot].wait.place(at: now) ?? keys[key.index].waiting + 1
@@ -156,6 +158,7 @@ extension CancelEngine {
   private func estimateWait(
     of order: OpenOrder, place: Int, _ key: QuotaKey, _ now: Timestamp
   ) -> (WaitNotice.Reason, Timestamp?) {
+    if case .held = order.stage { return (.held, nil) }
     if let reason = closedGate(before: key) { return (reason, nil) }
     if case .backingOff(_, let until) = order.stage { return (.outage, until) }
     return (.quota, keys[key.index].quota.estimate(place: place, priority: order.rank.priority, at: now))
@@ -173,6 +176,7 @@ extension CancelEngine {
     switch orders[slot].stage {
     case .arriving, .suspended, .inFlight: return nil
     case .backingOff: return .outage
+    case .held: return .held
     case .waiting(let own): key = own
     }
     if let reason = closedGate(before: key) { return reason }

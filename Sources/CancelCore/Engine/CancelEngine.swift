@@ -23,6 +23,9 @@ public struct CancelEngine: Sendable {
   var lastArrival: UInt64 = 0
   var isStopping = false
 
+  /// The holds that are in force.
+  public internal(set) var holds = Holds()
+
   /// Keys that may have something to send, by the priority of their first order.
   var readyKillSwitchKeys = Deque<QuotaKey>()
   var readyRoutineKeys = Deque<QuotaKey>()
@@ -115,5 +118,6 @@ public struct CancelEngine: Sendable {
   /// No further call is sent; what is in flight may still be answered, and what is settled committed.
   public mutating func stop() {
     isStopping = true
+    publishChangedCampaigns()
   }
 }

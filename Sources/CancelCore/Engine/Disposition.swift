@@ -105,6 +105,7 @@ extension WaitNotice.Reason? {
     case .quota: "the user key's quota was used up"
     case .outage: "the API was out"
     case .breakerHeld: "the API refused the account's credential"
+    case .held: "an operator held the account's cancels"
     case nil: "no call could be sent"
     }
   }

@@ -18,6 +18,10 @@ public enum EngineChange: Sendable, Equatable {
   case throttled(QuotaKey, until: Timestamp)
   /// A call of the key was answered otherwise than with 429 again.
   case throttlingOver(QuotaKey)
+  /// An operator holds cancels back.
+  case held(HoldEvent)
+  /// This hold is over.
+  case released(HoldEvent)
   /// A sweep of these accounts began; `due` tells when the dead-man's switch was due that began it.
   case sweepBegan(cancelID: String, [AccountName], due: Timestamp?)
   /// A sweep came to its end.

@@ -4,7 +4,7 @@ import CancelContract
 struct OpenOrder: Sendable {
   /// What the order waits for.
   enum Stage: Sendable {
-    /// A decision on what to do with it. Followed by `waiting`, or the order is closed.
+    /// A decision on what to do with it. Followed by `waiting` or `held`, or the order is closed.
     case arriving
     /// A turn in this key's queue. Followed by `inFlight` or `suspended`, or the order is closed.
     case waiting(QuotaKey)
@@ -13,6 +13,8 @@ struct OpenOrder: Sendable {
     /// The answer to this call. Followed by `waiting` (429), `backingOff` (a passing fault) or `suspended`, or the order is
     /// settled or closed.
     case inFlight(CallID)
+    /// That operators let this key's order go. Followed by `waiting` or `suspended`, or the order is closed.
+    case held(QuotaKey)
     /// Its partition's next owner: neither sent nor expired here. Followed by nothing.
     case suspended
   }

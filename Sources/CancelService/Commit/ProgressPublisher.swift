@@ -79,6 +79,7 @@ extension ProgressEvent {
       case .quota: .quota
       case .outage: .outage
       case .breakerHeld: .breakerHeld
+      case .held: .held
       }
     self.init(
       echo: received.echo, orderID: received.request.orderID, account: notice.account, reason: reason,

@@ -16,8 +16,13 @@ public struct TopicNames: Sendable, Hashable {
   /// What became of orders whose cancel was accepted.
   public var confirmations = "order-cancel.confirmations"
 
+  /// What operators hold back, compacted.
+  public var control = "order-cancel.control"
+
   /// All of them, in the order of a request's way.
-  public var all: [String] { [requests, results, ledger, deadLetters, progress, campaigns, confirmations] }
+  public var all: [String] {
+    [requests, results, ledger, deadLetters, progress, campaigns, confirmations, control]
+  }
 
   /// The default names.
   public init() {}

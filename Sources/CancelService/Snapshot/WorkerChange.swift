@@ -34,7 +34,7 @@ extension EngineChange {
     case .credentialRefused(let key, _, _), .credentialWorks(let key, _), .keyOut(let key, _, _), .keyBack(let key, _),
       .throttled(let key, _), .throttlingOver(let key):
       key
-    case .apiOut, .apiBack, .sweepBegan, .sweepEnded: nil
+    case .apiOut, .apiBack, .sweepBegan, .sweepEnded, .held, .released: nil
     }
   }
 }

@@ -71,6 +71,10 @@ public struct WorkerSnapshot: Sendable {
   public var unpublishedSince: Timestamp?
   /// Since when no broker can be reached; `nil` while one can, as far as is known.
   public var brokerUnreachableSince: Timestamp?
+  /// The holds that are in force.
+  public var holds = Holds()
+  /// Orders that an operator's hold keeps waiting, by the priority of their most urgent request.
+  public var held: [Priority: Int] = [:]
   /// Every user key.
   public var keys: [KeySnapshot] = []
   /// Orders whose outcome is remembered.
@@ -155,6 +159,7 @@ extension WorkerSnapshot {
     oldestOpen = gauges.oldestOpen
     unpublishedSince = gauges.unpublishedSince
     unexplainedWait = gauges.unexplainedWait
+    held = gauges.held
     // What was not getting through when it was last seen has not got through since.
     if case .lastKnown(let at) = knowledge {
       for (priority, _) in gauges.pending where gauges.pending[priority] ?? 0 > 0 {

@@ -22,7 +22,10 @@ public struct TopicLayout: Sendable {
         name: $0, partitions: partitions, replicationFactor: replicationFactor,
         configuration: ["cleanup.policy": "compact"])
     }
-    return plain + compacted
+    let control = KafkaTopicSpecification(
+      name: names.control, partitions: 1, replicationFactor: replicationFactor,
+      configuration: ["cleanup.policy": "compact"])
+    return plain + compacted + [control]
   }
 
   /// What is wrong with the topics as they are; empty for nothing.
@@ -31,12 +34,14 @@ public struct TopicLayout: Sendable {
   public func faults(_ admin: KafkaAdmin) async throws -> [TopicFault] {
     let topics = try await partitions(admin)
     var faults: [TopicFault] = []
-    let needed = [names.requests, names.results, names.ledger, names.deadLetters, names.campaigns, names.confirmations]
+    let needed = names.all.filter { $0 != names.progress }
     for name in needed where topics[name] == nil { faults.append(TopicFault(topic: name, kind: .missing)) }
     if topics[names.progress] == nil { faults.append(TopicFault(topic: names.progress, kind: .progressMissing)) }
-    for name in [names.ledger, names.campaigns] {
+    for name in [names.ledger, names.campaigns, names.control] {
       guard let requests = topics[names.requests], let own = topics[name] else { continue }
-      if requests != own { faults.append(TopicFault(topic: name, kind: .partitions(has: own, needs: requests))) }
+      if name != names.control, requests != own {
+        faults.append(TopicFault(topic: name, kind: .partitions(has: own, needs: requests)))
+      }
       let policy = try await admin.topicConfiguration(name)["cleanup.policy"] ?? ""
       if policy != "compact" { faults.append(TopicFault(topic: name, kind: .notCompacted(policy))) }
     }

@@ -132,6 +132,11 @@ public final class CancelWorkerService: Service {
     // The consumer holds on to its handler, and with it to all that holds the member.
     defer { member.attach(nil) }
     await shell.watchClock()
+    let holds = HoldFollower(configuration: setup.kafka, topic: setup.topics.control, logger: logger)
+    guard let standing = await standingHolds(holds, stop) else { return .now + .seconds(5) }
+    await shell.hold(standing.holds)
+    let following = Task { [shell] in await holds.follow(from: standing) { await shell.hold($0) } }
+    defer { following.cancel() }
     try consumer.start()
     readiness.wait(for: .assignment)
     logger.info("worker started", metadata: ["instance": "\(setup.instanceID)", "group": "\(setup.groupID)"])
@@ -209,6 +214,23 @@ public final class CancelWorkerService: Service {
       group.cancelAll()
     }
     if ended.isDone { try await warming.value }
+  }
+
+  /// What operators hold back, once the broker tells it: no order is called for before that is known.
+  ///
+  /// - Returns: `nil` where the worker is to stop.
+  private func standingHolds(_ holds: HoldFollower, _ stop: Completion) async -> HoldFollower.Standing? {
+    var failures = 0
+    while !stop.isDone, !Task.isCancelled {
+      do {
+        return try await holds.read()
+      } catch {
+        failures += 1
+        logger.warning("the control topic can't be read; trying again", metadata: ["error": "\(error)"])
+        await stop.wait(upTo: min(.seconds(10), .milliseconds(250) * (1 << min(failures, 6))))
+      }
+    }
+    return nil
   }
 
   private func firstFailure(or stop: Completion) async -> (any Error)? {

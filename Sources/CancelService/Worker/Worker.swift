@@ -75,6 +75,8 @@ package struct Worker: Sendable {
     case timer
     /// These accounts are configured from now on, each with the number of its user key and its environment.
     case accounts([AccountName: QuotaKey], environments: [AccountName: APIEnvironment], renewed: Set<QuotaKey>)
+    /// Operators hold these cancels back from now on.
+    case holds(Holds)
     /// The system's clock was set: the time of this event and of all that follow is by the clock as it is now.
     case clockStepped(by: Duration)
     /// The worker is to end in order.
@@ -200,6 +202,7 @@ package struct Worker: Sendable {
     case .timer: plannedWake = .distantFuture
     case .accounts(let keys, let environments, let renewed):
       engine.configure(accounts: keys, environments: environments, renewed: renewed, at: now)
+    case .holds(let holds): engine.hold(holds, at: now)
     case .clockStepped(let step): clockStepped(by: step, at: now)
     case .stop: stop(at: now)
     case .failed(let error): fail(error)

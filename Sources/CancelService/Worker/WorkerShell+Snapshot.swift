@@ -29,6 +29,7 @@ extension WorkerShell {
     snapshot.openOrders = lostBacklog?.openOrders ?? engine.openOrders
     snapshot.assignedPartitions = engine.assignments.map(\.partition)
     snapshot.apiOutSince = gauges.apiOutSince
+    snapshot.holds = engine.holds
     snapshot.rounds = engine.roundGauges(at: now)
     snapshot.lag = surroundings.requests.lagByPartition
     snapshot.keys = keySnapshots(gauges.keys(waitingAsIn: lostBacklog?.gauges))

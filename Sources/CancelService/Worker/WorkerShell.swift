@@ -76,6 +76,9 @@ actor WorkerShell {
     handle(.accounts(directory.quotaKeys, environments: directory.environments, renewed: renewed))
   }
 
+  /// Takes what operators hold back from now on.
+  func hold(_ holds: Holds) { handle(.holds(holds)) }
+
   /// Sends no further call, lets those in flight finish, and publishes what is settled; bounded.
   func stop() async -> Handover.Ending {
     await withCheckedContinuation { continuation in

@@ -34,13 +34,17 @@ public struct KafkaTail: Sendable {
   private let configuration: KafkaClientConfiguration
   private let topic: String
   private let isolation: KafkaIsolation
+  private let fetchWait: Duration
   private let logger: Logger
 
   /// Finds the topic's partitions and the offsets to begin at.
+  /// - Parameter fetchWait: how long a broker may hold a request for which it has nothing new. A Kafka answers as soon as
+  ///   it has; a broker that doesn't tells what is new only after this time.
   /// - Throws: `KafkaError`, with `unknownTopic` where there is no such topic.
   public static func open(
     configuration: KafkaClientConfiguration, topic: String, from start: KafkaStartPosition,
-    isolation: KafkaIsolation = .readCommitted, logger: Logger, timeout: Duration = .seconds(30)
+    isolation: KafkaIsolation = .readCommitted, logger: Logger, timeout: Duration = .seconds(30),
+    fetchWait: Duration = .milliseconds(50)
   ) async throws -> KafkaTail {
     let offsets = try await BlockingTask.run(name: "kafka-tail") { isCancelled in
       let errors = LastClientError()
@@ -53,7 +57,8 @@ public struct KafkaTail: Sendable {
       }
     }
     return KafkaTail(
-      startOffsets: offsets, configuration: configuration, topic: topic, isolation: isolation, logger: logger)
+      startOffsets: offsets, configuration: configuration, topic: topic, isolation: isolation, fetchWait: fetchWait,
+      logger: logger)
   }
 
   /// Reads until `onBatch` says stop or throws, or the task is cancelled (which is no error).
@@ -71,7 +76,7 @@ public struct KafkaTail: Sendable {
     let errors = LastClientError()
     do {
       let consumer = try SimpleConsumer(
-        configuration, topic: topic, settings: .tail(isolation), callbacks: errors, logger: logger,
+        configuration, topic: topic, settings: .tail(isolation, fetchWait), callbacks: errors, logger: logger,
         destroyed: Completion())
       for (partition, offset) in startOffsets { try consumer.start(partition, at: offset) }
       while !isCancelled() {
@@ -109,9 +114,10 @@ public struct KafkaTail: Sendable {
 }
 
 extension ClientSettings {
-  fileprivate static func tail(_ isolation: KafkaIsolation) -> ClientSettings {
+  fileprivate static func tail(_ isolation: KafkaIsolation, _ fetchWait: Duration) -> ClientSettings {
     var settings = reader(isolation)
-    settings.defaults["fetch.wait.max.ms"] = "50"
+    settings.defaults["fetch.wait.max.ms"] =
+      "\(fetchWait.components.seconds * 1000 + fetchWait.components.attoseconds / 1_000_000_000_000_000)"
     settings.defaults["queued.min.messages"] = "5000"
     settings.defaults["queued.max.messages.kbytes"] = "8192"
     settings.fixed["enable.partition.eof"] = "false"

@@ -86,6 +86,25 @@ struct StatusDocument: Encodable {
     }
   }
 
+  /// An operator's hold.
+  struct Hold: Encodable {
+    /// `null` for every account.
+    var account: String?
+    /// `routine` or `all`.
+    var extent: String
+    var actor: String?
+    var reason: String?
+    var forSeconds: Double
+
+    init(_ hold: HoldEvent, at now: Timestamp) {
+      account = hold.account.map { BoundedText.of($0.description) }
+      extent = hold.extent.rawValue
+      actor = hold.actor.map { BoundedText.of($0) }
+      reason = hold.reason.map { BoundedText.of($0) }
+      forSeconds = max(now - hold.at, .zero).secondsRounded
+    }
+  }
+
   /// What the worker works with.
   struct Connections: Encodable {
     var api: String
@@ -112,6 +131,9 @@ struct StatusDocument: Encodable {
   var oldestOpenSeconds: [String: Double]?
   var unexplainedWaitSeconds: [String: Double]?
   var waitingOrders: [String: Int]
+  /// Holds in force, at most 100.
+  var holds: [Hold]
+  var heldOrders: [String: Int]
   var blockedKeys: [String: Int]
   var killSwitchesSentInSeconds: Double?
   var environments: [String]
@@ -169,6 +191,8 @@ struct StatusDocument: Encodable {
       unexplainedWaitSeconds = byPriority { (snapshot.unexplainedWait[$0] ?? .zero).secondsRounded }
     }
     waitingOrders = byPriority(snapshot.waitingOrders)
+    holds = snapshot.holds.all.prefix(100).map { Hold($0, at: now) }
+    heldOrders = byPriority { snapshot.held[$0] ?? 0 }
     blockedKeys = byPriority { priority in snapshot.keys.count { $0.isBlocked(priority) } }
     killSwitchesSentInSeconds = snapshot.killSwitchesSentIn?.secondsRounded
     environments = Set(snapshot.keys.map(\.environment)).sorted()

@@ -59,6 +59,7 @@ extension WorkerConfiguration {
     values.read("topics.progress", into: &topics.names.progress)
     values.read("topics.campaigns", into: &topics.names.campaigns)
     values.read("topics.confirmations", into: &topics.names.confirmations)
+    values.read("topics.control", into: &topics.names.control)
     values.read("topics.partitions", into: &topics.partitions, in: 1...100_000)
     values.read("topics.replicationFactor", into: &topics.replicationFactor, in: -1...100)
     values.read(
@@ -186,6 +187,7 @@ extension WorkerConfiguration {
       ("topics.requests", names.requests), ("topics.results", names.results), ("topics.ledger", names.ledger),
       ("topics.deadLetters", names.deadLetters), ("topics.progress", names.progress),
       ("topics.campaigns", names.campaigns), ("topics.confirmations", names.confirmations),
+      ("topics.control", names.control),
     ]
     for (index, (key, name)) in all.enumerated() {
       if let (other, _) = all[..<index].first(where: { $0.1 == name }) {

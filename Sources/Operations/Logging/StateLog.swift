@@ -53,6 +53,15 @@ public struct StateLog: WorkerObserver {
       logger.warning(
         "the API answers 429 within the worker's own quota: others use the user key, or its limit is lower",
         metadata: key.adding(["wait_seconds": seconds(wait)]))
+    case .held(let hold):
+      logger.warning(
+        hold.extent == .all
+          ? "cancels are held by an operator, kill-switches too" : "routine cancels are held by an operator",
+        metadata: Self.metadata(of: hold))
+    case .released(let hold):
+      logger.info(
+        "cancels that an operator held are let go",
+        metadata: Self.metadata(of: hold).adding([LogKey.seconds: seconds(since: hold.at)]))
     case .sweepBegan(let cancelID, let accounts, let due):
       var metadata: Logger.Metadata = [
         LogKey.cancelID: .string(BoundedText.of(cancelID)), LogKey.accounts: .string(Self.list(accounts)),
@@ -107,6 +116,15 @@ public struct StateLog: WorkerObserver {
   private static func metadata(of key: WorkerChange.Key?) -> Logger.Metadata {
     guard let key else { return [:] }
     return [LogKey.userKey: .string(key.digest), LogKey.accounts: .string(list(key.accounts))]
+  }
+
+  private static func metadata(of hold: HoldEvent) -> Logger.Metadata {
+    var metadata: Logger.Metadata = [
+      LogKey.accounts: .string(hold.account.map { BoundedText.of($0.description) } ?? "every account")
+    ]
+    if let actor = hold.actor { metadata[LogKey.requestedBy] = .string(BoundedText.of(actor)) }
+    if let reason = hold.reason { metadata[LogKey.requestedBecause] = .string(BoundedText.of(reason)) }
+    return metadata
   }
 
   private static func list(_ accounts: [AccountName]) -> String {

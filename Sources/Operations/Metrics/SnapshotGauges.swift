@@ -85,6 +85,13 @@ public final class SnapshotGauges: Sendable {
       Value("build_info", 1, [("version", snapshot.version)]),
     ]
     values += rounds(of: snapshot)
+    for extent in [HoldEvent.Extent.routine, .all] {
+      let holds = snapshot.holds.all.filter { $0.extent == extent }
+      let labels = [("extent", extent.rawValue)]
+      values.append(Value("holds", Double(holds.count), labels))
+      let longest = holds.map(\.at).min().map { max(snapshot.takenAt - $0, .zero).seconds } ?? 0
+      values.append(Value("hold_age_seconds", longest, labels))
+    }
     // What can't be known has no series: a 0 would say that nothing waits.
     if snapshot.backlog != .unknown {
       values.append(Value("ledger_open_orders", Double(snapshot.openOrders)))
@@ -97,6 +104,7 @@ public final class SnapshotGauges: Sendable {
       values.append(Value("quota_blocked_keys", Double(keys.count { $0.isBlocked(priority) }), label))
       guard snapshot.backlog != .unknown else { continue }
       values.append(Value("pending_requests", Double(snapshot.pending[priority] ?? 0), label))
+      values.append(Value("held_orders", Double(snapshot.held[priority] ?? 0), label))
       values.append(Value("waiting_orders", Double(snapshot.waitingOrders(priority)), label))
       values.append(
         Value("oldest_open_request_age_seconds", snapshot.oldestOpenAge(priority)?.seconds ?? 0, label))

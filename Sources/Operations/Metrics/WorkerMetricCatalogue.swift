@@ -106,6 +106,12 @@ public enum WorkerMetricCatalogue {
     .init(
       "cancel_worker_consumer_lag_records", "Records of an assigned partition that are not taken yet.", kind: .gauge,
       unit: "records"),
+    .init("cancel_worker_holds", "Holds of operators that are in force, by what they hold.", kind: .gauge),
+    .init(
+      "cancel_worker_hold_age_seconds",
+      "How long the oldest hold has been in force, by what it holds; 0 where none is.",
+      kind: .gauge),
+    .init("cancel_worker_held_orders", "Orders that wait because an operator holds them, by priority.", kind: .gauge),
     .init("cancel_worker_sweeps_running", "Sweeps that have not ended.", kind: .gauge),
     .init("cancel_worker_sweep_waiting_orders", "Orders that sweeps found and that are not answered.", kind: .gauge),
     .init(

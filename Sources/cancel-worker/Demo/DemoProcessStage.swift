@@ -39,6 +39,7 @@ struct DemoProcessStage {
       "TOPICS_REQUESTS": topics.requests, "TOPICS_RESULTS": topics.results, "TOPICS_LEDGER": topics.ledger,
       "TOPICS_DEAD_LETTERS": topics.deadLetters, "TOPICS_PROGRESS": topics.progress,
       "TOPICS_CAMPAIGNS": topics.campaigns, "TOPICS_CONFIRMATIONS": topics.confirmations,
+      "TOPICS_CONTROL": topics.control,
       "API_BASE_URL": "http://127.0.0.1:\(port)", "ACCOUNTS_FILE": file.path,
       "ACCOUNTS_DEFAULT": accounts.first.map { "\($0)" } ?? "default",
     ]
@@ -69,6 +70,7 @@ struct DemoProcessStage {
     names.progress = "\(prefix).progress"
     names.campaigns = "\(prefix).campaigns"
     names.confirmations = "\(prefix).confirmations"
+    names.control = "\(prefix).control"
     return names
   }
 

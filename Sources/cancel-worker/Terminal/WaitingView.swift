@@ -92,6 +92,7 @@ final class WaitingView: Sendable {
       case .quota: "the key's quota is used up"
       case .outage: "the API does not answer"
       case .breakerHeld: "the API refuses the key"
+      case .held: "an operator holds them"
       }
     return "\(reason), place \(event.place)"
       + (event.estimatedAt.map { ", likely at \($0.timeOfDay.prefix(8)) UTC" } ?? "")

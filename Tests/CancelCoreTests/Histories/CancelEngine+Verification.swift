@@ -29,10 +29,14 @@ extension CancelEngine {
       case .arriving: fail("an order was left undecided")
       case .waiting(let key):
         waiting[key, default: 0] += 1
+        check(!isHeld(slot), "an order that is held waits for its turn")
         check(order.rank.deadline > now && order.timerAt <= order.rank.deadline, "a deadline would be missed")
       case .backingOff(let key, let until):
         backingOff[key, default: 0] += 1
         check(until > now && order.timerAt <= until, "an attempt would be missed")
+        check(order.rank.deadline > now && order.timerAt <= order.rank.deadline, "a deadline would be missed")
+      case .held:
+        check(isHeld(slot), "an order waits for an operator who does not hold it")
         check(order.rank.deadline > now && order.timerAt <= order.rank.deadline, "a deadline would be missed")
       case .inFlight(let id):
         inFlight[order.ref.partition, default: 0] += 1

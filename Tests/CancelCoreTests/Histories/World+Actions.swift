@@ -12,7 +12,14 @@ extension World {
     case 62..<66: crash(Int.random(in: workers.indices, using: &random))
     case 66..<71: if let partition = owners.keys.sorted().randomElement(using: &random) { revoke(partition) }
     case 71..<74: if let partition = owners.keys.sorted().randomElement(using: &random) { lose(partition) }
-    case 74..<77: reconfigure()
+    case 74..<76: reconfigure()
+    case 76..<77:
+      var changed = holds
+      changed.take(
+        HoldEvent(
+          account: chance(40) ? nil : AccountName("a\(Int.random(in: 0...5, using: &random))"),
+          extent: HoldEvent.Extent.allCases.randomElement(using: &random) ?? .none, at: now))
+      hold(changed)
     case 77..<82: server.faults = [0, 0, 100, 400, 1000].randomElement(using: &random) ?? 0
     case 82..<86: changeCredentials()
     case 86..<90:
@@ -30,10 +37,19 @@ extension World {
     isCalm = true
     server.faults = 0
     server.refusedKeys = []
+    hold(Holds())
     for worker in workers.indices where workers[worker].engine == nil { restart(worker) }
     for partition in owners.keys.sorted() { assign(partition) }
     for partition in owners.keys.sorted() { deliver(partition) }
     for worker in workers.indices { turn(worker) }
+  }
+
+  private func hold(_ holds: Holds) {
+    self.holds = holds
+    for worker in workers.indices where workers[worker].engine != nil {
+      workers[worker].engine?.hold(holds, at: now)
+      turn(worker)
+    }
   }
 
   private func produce(_ count: Int) {

@@ -36,6 +36,7 @@ extension World {
     guard let engine = workers[worker].engine, plan.isExactlyOnce, !engine.hasSomethingToCommit else { return }
     var fresh = CancelEngine(policy: policy, defaultAccount: "a0", seed: 1)
     fresh.configure(accounts: accounts, at: now)
+    fresh.hold(holds, at: now)
     for assignment in engine.assignments where engine.isActive(assignment) {
       let partition = assignment.partition
       fresh.assign(assignment)

@@ -8,6 +8,7 @@ extension World {
     var engine = CancelEngine(
       policy: policy, defaultAccount: "a0", seed: UInt64.random(in: 0 ... .max, using: &random))
     engine.configure(accounts: accounts, at: now)
+    engine.hold(holds, at: now)
     workers[worker].engine = engine
     workers[worker].life += 1
     workers[worker].plannedWake = nil

@@ -53,6 +53,8 @@ final class World {
   }
 
   var accounts: [AccountName: QuotaKey]
+  /// What operators hold back.
+  var holds = Holds()
   var oracle = Oracle()
   var ids: RequestIDs
   var isCalm = false

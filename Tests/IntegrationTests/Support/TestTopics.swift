@@ -22,6 +22,7 @@ struct TestTopics {
     names.progress = "\(prefix).progress"
     names.campaigns = "\(prefix).campaigns"
     names.confirmations = "\(prefix).confirmations"
+    names.control = "\(prefix).control"
     let admin = try KafkaAdmin(configuration: TestBroker.configuration, logger: TestBroker.logger)
     let brokers = try await admin.describeCluster(timeout: .seconds(10)).brokers.count
     let outcomes = try await admin.createTopics(
@@ -45,6 +46,7 @@ struct TestTopics {
       "TOPICS_PROGRESS": names.progress,
       "TOPICS_CAMPAIGNS": names.campaigns,
       "TOPICS_CONFIRMATIONS": names.confirmations,
+      "TOPICS_CONTROL": names.control,
     ]
   }
 

@@ -75,6 +75,10 @@ function reasonsOf(status) {
   if (status.backlog === "unknown") reasons.push("What is open is not known before the ledger is read.");
   if (status.apiOutForSeconds != null)
     reasons.push("The API fails: calls are held back and probed, for " + span(status.apiOutForSeconds) + " now.");
+  for (const hold of status.holds) reasons.push(holdReason(hold));
+  const heldOrders = status.heldOrders.routine + status.heldOrders.killSwitch;
+  if (heldOrders > 0) reasons.push(plural(heldOrders, "order waits", "orders wait") + " because of it"
+    + (status.heldOrders.killSwitch > 0 ? ", " + plural(status.heldOrders.killSwitch, "kill-switch", "kill-switches") + " among them" : "") + ".");
   const refused = status.keys.filter(key => key.breaker !== "closed");
   if (refused.length > 0)
     reasons.push("The API refuses the credential of " + refused.slice(0, 3).map(key => keyName(key) + " (" + key.environment + ", key " + key.key + ")").join("; ")
@@ -88,6 +92,10 @@ function reasonsOf(status) {
     reasons.push("A request has waited " + span(unexplained) + " for something else than quota.");
   return reasons;
 }
+
+const holdReason = hold => (hold.extent === "all" ? "All cancels of " : "Routine cancels of ") + (hold.account || "every account")
+  + " are held, for " + span(hold.forSeconds) + " now" + (hold.actor ? " by " + hold.actor : "")
+  + (hold.reason ? ": " + hold.reason : "") + ". Deadlines run.";
 
 const ending = status => status.killSwitchesSentInSeconds == null ? ""
   : "; the last call is expected in " + span(status.killSwitchesSentInSeconds) + ", at " + clockAfter(status.killSwitchesSentInSeconds);
@@ -110,8 +118,10 @@ function judge(status) {
   else if (!status.ready) { level = "bad"; words = stateWords[status.state] || status.state; }
   else if (status.apiOutForSeconds != null) { level = "bad"; words = "The API is out"; }
   else if (status.refusedKeys > 0) { level = "bad"; words = "Some accounts can't cancel"; }
+  else if (status.holds.some(hold => hold.extent === "all")) { level = "bad"; words = "An operator holds cancels, kill-switches too"; }
   else if (unexplained.killSwitch > 10 || unexplained.routine > 30) { level = "bad"; words = "Cancels are not getting through"; }
   else if (status.blockedKeys.killSwitch > 0) { level = "warn"; words = "Kill-switches wait for quota"; }
+  else if (status.holds.length > 0) { level = "warn"; words = "An operator holds routine cancels"; }
   else if (status.blockedKeys.routine > 0) { level = "warn"; words = "Routine cancels wait for quota"; }
   else if (status.state === "stopping") { level = "warn"; words = "Stopping"; }
   else if (open === 0) { words = "Ready, nothing waits"; }
