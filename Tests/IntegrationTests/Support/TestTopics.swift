@@ -55,7 +55,7 @@ struct TestTopics {
     let found = Mutex<[CancelResult]>([])
     _ = try await KafkaPartitionReader.readToEnd(
       configuration: TestBroker.configuration, topic: names.results,
-      from: Dictionary(uniqueKeysWithValues: (0..<Int32(partitions)).map { ($0, 0) }), logger: TestBroker.logger
+      from: beginnings(of: names.results), logger: TestBroker.logger
     ) { messages in
       for message in messages {
         let headers = message.headers.map { RecordHeader(name: $0.name, value: $0.value) }
@@ -90,10 +90,16 @@ struct TestTopics {
     return found.withLock { $0 }
   }
 
+  /// The beginning of each partition of a topic; the control topic has one.
+  private func beginnings(of topic: String) -> [Int32: Int64] {
+    let count = topic == names.control ? 1 : partitions
+    return Dictionary(uniqueKeysWithValues: (0..<Int32(count)).map { ($0, 0) })
+  }
+
   private func read(_ topic: String, _ take: @escaping @Sendable (KafkaMessage) throws -> Void) async throws {
     _ = try await KafkaPartitionReader.readToEnd(
       configuration: TestBroker.configuration, topic: topic,
-      from: Dictionary(uniqueKeysWithValues: (0..<Int32(partitions)).map { ($0, 0) }), logger: TestBroker.logger
+      from: beginnings(of: topic), logger: TestBroker.logger
     ) { messages in
       for message in messages { try take(message) }
     }
@@ -104,7 +110,7 @@ struct TestTopics {
     let count = Mutex(0)
     _ = try await KafkaPartitionReader.readToEnd(
       configuration: TestBroker.configuration, topic: topic,
-      from: Dictionary(uniqueKeysWithValues: (0..<Int32(partitions)).map { ($0, 0) }), logger: TestBroker.logger
+      from: beginnings(of: topic), logger: TestBroker.logger
     ) { messages in count.withLock { $0 += messages.count } }
     return count.withLock { $0 }
   }
@@ -114,7 +120,7 @@ struct TestTopics {
     let bytes = Mutex<[UInt8]>([])
     _ = try await KafkaPartitionReader.readToEnd(
       configuration: TestBroker.configuration, topic: topic,
-      from: Dictionary(uniqueKeysWithValues: (0..<Int32(partitions)).map { ($0, 0) }), logger: TestBroker.logger
+      from: beginnings(of: topic), logger: TestBroker.logger
     ) { messages in
       bytes.withLock { bytes in
         for message in messages {
