@@ -12,8 +12,10 @@ import yaml
 
 faults = []
 dashboard = json.loads(Path("Deploy/grafana/dashboards/cancel-worker.json").read_text())
-rules = [rule for group in yaml.safe_load(Path("Deploy/prometheus/alerts.yml").read_text())["groups"]
-         for rule in group["rules"]]
+groups = [group for name in ("alerts", "slo")
+          for group in yaml.safe_load(Path(f"Deploy/prometheus/{name}.yml").read_text())["groups"]]
+every_rule = [rule for group in groups for rule in group["rules"]]
+rules = [rule for rule in every_rule if "alert" in rule]
 panels = dashboard["panels"]
 expressions = [target["expr"] for panel in panels for target in panel.get("targets", [])]
 
@@ -39,7 +41,11 @@ if shutil.which("promtool"):
 
 catalogue = Path("Sources/Operations/Metrics/WorkerMetricCatalogue.swift").read_text()
 known = set(re.findall(r'"((?:cancel_worker|process)_[a-z_]+)"', catalogue))
-for text in expressions + [rule["expr"] for rule in rules]:
+recorded_names = {rule["record"] for rule in every_rule if "record" in rule}
+for text in expressions + [rule["expr"] for rule in every_rule]:
+    for name in re.findall(r"\bcancel_worker:[a-z0-9_:]+\b", text):
+        if name not in recorded_names:
+            faults.append(f"no rule records {name}")
     for name in re.findall(r"\b(?:cancel_worker|process)_[a-z_]+\b", text):
         if name not in known and re.sub(r"_(bucket|sum|count)$", "", name) not in known:
             faults.append(f"no metric is called {name}")
@@ -59,8 +65,8 @@ for rule in rules:
         faults.append(f"the runbook of {rule['alert']} is missing: Deploy/runbooks.md#{anchor}")
 resource = yaml.safe_load(
     Path("Deploy/kubernetes/components/prometheus-operator/prometheusrule.yaml").read_text())
-if resource["spec"] != yaml.safe_load(Path("Deploy/prometheus/alerts.yml").read_text()):
-    faults.append("the PrometheusRule is not what alerts.yml says: run Deploy/prometheus/rule-resource.sh")
+if resource["spec"] != {"groups": groups}:
+    faults.append("the PrometheusRule is not what alerts.yml and slo.yml say: run Deploy/prometheus/rule-resource.sh")
 monitor = yaml.safe_load(
     Path("Deploy/kubernetes/components/prometheus-operator/podmonitor.yaml").read_text())["spec"]
 container = yaml.safe_load(Path("Deploy/kubernetes/base/statefulset.yaml").read_text())[

@@ -65,6 +65,8 @@ if command -v kubectl >/dev/null; then
 fi
 check "Prometheus" promtool check config Deploy/prometheus/prometheus.yml
 check "alert rules" promtool check rules --lint=all --lint-fatal Deploy/prometheus/alerts.yml
+check "objectives" promtool check rules --lint=all --lint-fatal Deploy/prometheus/slo.yml
+check "objectives' tests" promtool test rules Deploy/prometheus/slo_test.yml
 check "alert rules' tests" promtool test rules Deploy/prometheus/alerts_test.yml
 check "dashboard, metric names, runbooks" "$tools/bin/python" Tests/deploy.py
 if command -v systemd-analyze >/dev/null; then check "systemd unit" unit; fi

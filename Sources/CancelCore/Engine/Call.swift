@@ -19,6 +19,11 @@ public struct Call: Hashable, Sendable {
   public var receivedAt: Timestamp
   /// Which attempt this is, from 1; a 429 is not counted.
   public var attempt: Int
+  /// Whether no call for the order went before it, as far as is known.
+  public var isFirst: Bool
+  /// For how long the key's quota would have let it go, while something else (an outage, a refused credential, too many
+  /// calls in flight) kept it waiting.
+  public var lateness: Duration
   /// The first request's headers, for the trace context.
   public var headers: [RecordHeader]
 }

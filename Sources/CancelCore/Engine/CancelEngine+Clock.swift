@@ -24,6 +24,7 @@ extension CancelEngine {
   private mutating func stepKeys(by step: Duration) {
     for index in keys.indices {
       keys[index].quota.clockStepped(by: step)
+      keys[index].quotaWait.clockStepped(by: step)
       keys[index].lists.clockStepped(by: step)
       keys[index].lookups.clockStepped(by: step)
       keys[index].breaker.clockStepped(by: step)
@@ -92,7 +93,7 @@ extension CancelEngine {
         $0.afterClockStep(step, window: policy.quotaWindow, at: now) ?? $0
       }
       if isToBeWritten { markChanged(slot) }
-      requeue(slot)
+      requeue(slot, at: now)
       orders[slot].timerAt.clockStepped(by: step)
     }
     waitChecks.update { $0.at.clockStepped(by: step) }

@@ -16,7 +16,7 @@ extension CancelEngine {
       }
     }
     for slot in waiting.sorted(by: { orders[$0].rank.arrival < orders[$1].rank.arrival }) {
-      requeue(slot)
+      requeue(slot, at: now)
       planWaitCheck(slot, at: firstWaitCheck(now))
     }
   }

@@ -115,7 +115,7 @@ extension CancelEngine {
     let slot = orders.insert(order)
     partitions[ref.partition].set(ref.key, .open(slot))
     markChanged(slot)
-    enterQueue(slot)
+    enterQueue(slot, at: now)
     setTimer(slot, at: min(request.deadline, firstWaitCheck(now)))
   }
 
@@ -134,7 +134,7 @@ extension CancelEngine {
     markChanged(slot)
     if request.deadline <= now { expireRequests(of: slot, at: now) }
     guard orders.contains(slot) else { return }
-    requeue(slot)
+    requeue(slot, at: now)
     setTimer(slot, at: min(request.deadline, firstWaitCheck(now)))
   }
 
@@ -276,7 +276,7 @@ extension CancelEngine {
       orders[slot].stage = .backingOff(key, until: now + delay)
       keys[key.index].backingOff += 1
     } else {
-      enterQueue(slot)
+      enterQueue(slot, at: now)
     }
     expireRequests(of: slot, at: now)
     renewTimer(slot)
@@ -308,7 +308,7 @@ extension CancelEngine {
       forget(orders.remove(slot), at: now)
     } else {
       markChanged(slot)
-      requeue(slot)
+      requeue(slot, at: now)
     }
   }
 
@@ -433,7 +433,7 @@ extension CancelEngine {
       orders[slot].stage = .backingOff(key, until: until)
       keys[key.index].backingOff += 1
     } else {
-      enterQueue(slot)
+      enterQueue(slot, at: now)
     }
     if let refusal = standingRefusal(of: key, at: now) { refuse(slot, for: refusal, at: now) }
   }

@@ -267,7 +267,7 @@ extension CancelEngine {
     expireRequests(of: slot, at: now)
     guard orders.contains(slot) else { return }
     if let refusal = standingRefusal(of: key, at: now) { return refuse(slot, for: refusal, at: now) }
-    enterQueue(slot)
+    enterQueue(slot, at: now)
     renewTimer(slot)
     planWaitCheck(slot, at: now)
   }

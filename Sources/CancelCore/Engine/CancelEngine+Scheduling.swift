@@ -61,8 +61,10 @@ extension CancelEngine {
     }
     switch keys[key.index].quota.availability(for: entry.rank.priority, at: now) {
     case .now: return isProbe
-    case .at(let time): setTimer(key, at: time)
-    case .afterAnswer: break
+    case .at(let time):
+      keys[key.index].quotaWait[entry.rank.priority] = .until(time)
+      setTimer(key, at: time)
+    case .afterAnswer: keys[key.index].quotaWait[entry.rank.priority] = .untilAnAnswer
     }
     return nil
   }
@@ -70,6 +72,7 @@ extension CancelEngine {
   private mutating func send(
     _ entry: QueueEntry, _ key: QuotaKey, isProbe: Bool, at now: Timestamp, requestID: UUID
   ) -> Call {
+    let lateness = lateness(of: entry, key, at: now)
     keys[key.index].queue.popFirst()
     keys[key.index].waiting -= 1
     keys[key.index].inFlight += 1
@@ -88,10 +91,17 @@ extension CancelEngine {
     markChanged(slot)
     counts.calls += 1
     markReadyIfWaiting(key)
-    return call(id, of: orders[slot], requestID: requestID)
+    return call(id, of: orders[slot], requestID: requestID, lateness: lateness)
   }
 
-  private func call(_ id: CallID, of order: OpenOrder, requestID: UUID) -> Call {
+  /// For how long the quota would have let the order be called for, while something else kept it waiting.
+  private func lateness(of entry: QueueEntry, _ key: QuotaKey, at now: Timestamp) -> Duration {
+    var earliest = orders[entry.slot].queuedAt
+    if case .until(let time)? = keys[key.index].quotaWait[entry.rank.priority] { earliest = max(earliest, time) }
+    return max(now - earliest, .zero)
+  }
+
+  private func call(_ id: CallID, of order: OpenOrder, requestID: UUID, lateness: Duration) -> Call {
     guard let first = order.requests.first?.received else {
       preconditionFailure("An open order has a request.")
     }
@@ -104,12 +114,14 @@ extension CancelEngine {
       producedAt: first.producedAt,
       receivedAt: first.receivedAt,
       attempt: order.attempts + 1,
+      isFirst: order.sends.count == 1 && order.earlierSends.isEmpty,
+      lateness: lateness,
       headers: first.echoedHeaders
     )
   }
 
   /// Puts an order in its key's queue.
-  mutating func enterQueue(_ slot: OrderSlot) {
+  mutating func enterQueue(_ slot: OrderSlot, at now: Timestamp) {
     guard let key = accounts.quotaKey(of: orders[slot].ref.key.account) else {
       preconditionFailure("An order waits only for an account that is configured.")
     }
@@ -119,20 +131,22 @@ extension CancelEngine {
     }
     orders[slot].stage = .waiting(key)
     keys[key.index].waiting += 1
+    orders[slot].queuedAt = now
     insert(slot, in: key)
   }
 
   /// Gives an order that waits the place that its requests, and the holds, ask for now.
-  mutating func requeue(_ slot: OrderSlot) {
+  mutating func requeue(_ slot: OrderSlot, at now: Timestamp) {
     switch orders[slot].stage {
     case .waiting(let key):
       if isHeld(slot) {
         leaveQueue(orders[slot].stage)
         orders[slot].stage = .held(key)
       } else if orders[slot].queuedRank != orders[slot].rank {
+        if orders[slot].queuedRank?.priority != orders[slot].rank.priority { orders[slot].queuedAt = now }
         insert(slot, in: key)
       }
-    case .held: if !isHeld(slot) { enterQueue(slot) }
+    case .held: if !isHeld(slot) { enterQueue(slot, at: now) }
     case .arriving, .backingOff, .inFlight, .suspended: break
     }
   }
@@ -215,6 +229,7 @@ extension CancelEngine {
     from answer: CancelAnswer, _ flight: Flight, hasOldCredential: Bool, isRetriedAtOnce: Bool, at now: Timestamp
   ) -> Bool {
     keys[flight.key.index].inFlight -= 1
+    keys[flight.key.index].quotaWait.heardAnswer(at: now)
     return noteChanges(of: flight.key, because: answer, at: now) { engine in
       engine.learnOfQuota(from: answer, flight, at: now)
       engine.learnOfOutage(from: answer, flight, isRetriedAtOnce: isRetriedAtOnce, at: now)
@@ -369,7 +384,7 @@ extension CancelEngine {
     if case .backingOff(let key, let until) = orders[slot].stage, until <= now {
       if let refusal = standingRefusal(of: key, at: now) { return refuse(slot, for: refusal, at: now) }
       leaveQueue(orders[slot].stage)
-      enterQueue(slot)
+      enterQueue(slot, at: now)
     }
     planWaitCheck(slot, at: now)
     renewTimer(slot)

@@ -71,6 +71,7 @@ extension OpenOrder {
       stage = .backingOff(key, until: until.afterClockStep(step))
     }
     wait.clockStepped(by: step)
+    queuedAt.clockStepped(by: step)
     return hasMoved || !sends.isEmpty || !earlierSends.isEmpty
   }
 }

@@ -18,6 +18,8 @@ struct KeyState: Sendable {
   /// Orders that wait for their next attempt.
   var backingOff = 0
   var inFlight = 0
+  /// Until when the quota kept the first order of a priority waiting, when it was last looked at.
+  var quotaWait = QuotaWaits()
   /// Whether the key stands in the line of keys that may have something to send, by the line's priority.
   var isReady: (routine: Bool, killSwitch: Bool) = (false, false)
   /// When its entry among the engine's key timers is due.
@@ -29,6 +31,35 @@ struct KeyState: Sendable {
       trustsHeaders: policy.quotaTrustsHeaders)
     lists = ReadQueue(calls: policy.listCalls, window: policy.readWindow)
     lookups = ReadQueue(calls: policy.lookupCalls, window: policy.readWindow)
+  }
+}
+
+/// Until when the quota kept the first order of each priority waiting.
+struct QuotaWaits: Sendable {
+  enum Wait: Sendable {
+    case until(Timestamp)
+    /// Until any of the key's calls in flight is answered.
+    case untilAnAnswer
+  }
+
+  private var routine: Wait?
+  private var killSwitch: Wait?
+
+  subscript(priority: Priority) -> Wait? {
+    get { priority == .killSwitch ? killSwitch : routine }
+    set { if priority == .killSwitch { killSwitch = newValue } else { routine = newValue } }
+  }
+
+  /// A call of the key was answered: what waited for that waits no longer.
+  mutating func heardAnswer(at now: Timestamp) {
+    if case .untilAnAnswer? = routine { routine = .until(now) }
+    if case .untilAnAnswer? = killSwitch { killSwitch = .until(now) }
+  }
+
+  mutating func clockStepped(by step: Duration) {
+    for priority in Priority.allCases {
+      if case .until(let time)? = self[priority] { self[priority] = .until(time.afterClockStep(step)) }
+    }
   }
 }
 

@@ -27,6 +27,8 @@ struct OpenOrder: Sendable {
   var rank: CallRank
   /// The rank with which it is in its key's queue, while it waits.
   var queuedRank: CallRank?
+  /// When it began to wait in its key's queue, with the priority that it has. Not kept over a restart.
+  var queuedAt = Timestamp.distantPast
   /// When its entry among the engine's order timers is due.
   var timerAt = Timestamp.distantFuture
   /// What was published about the wait.

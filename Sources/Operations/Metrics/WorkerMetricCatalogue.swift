@@ -17,6 +17,10 @@ public enum WorkerMetricCatalogue {
       "cancel_worker_request_to_call_seconds", "From a request's production to its first call.", kind: .histogram,
       unit: "seconds", buckets: MetricDescription.latencyBuckets),
     .init(
+      "cancel_worker_first_call_lateness_seconds",
+      "For how long an order's first call waited for something else than its key's quota, by priority.",
+      kind: .histogram, unit: "seconds", buckets: MetricDescription.latencyBuckets),
+    .init(
       "cancel_worker_call_duration_seconds", "From sending a call to its answer.", kind: .histogram, unit: "seconds",
       buckets: MetricDescription.latencyBuckets.filter { $0 <= 60 }),
     .init(

@@ -18,6 +18,7 @@ public struct WorkerMetrics: WorkerObserver {
   private let calls: [Counter]
   private let attempts: Recorder
   private let requestToCall: [Timer]
+  private let firstCallLateness: [Timer]
   private let callDuration: Timer
   private let callToResult: Timer
   private let requestToResult: [Timer]
@@ -65,6 +66,7 @@ public struct WorkerMetrics: WorkerObserver {
     }
     attempts = recorder("result_attempts")
     requestToCall = Priority.allCases.map { timer("request_to_call_seconds", [("priority", $0.name)]) }
+    firstCallLateness = Priority.allCases.map { timer("first_call_lateness_seconds", [("priority", $0.name)]) }
     callDuration = timer("call_duration_seconds")
     callToResult = timer("call_to_result_seconds")
     requestToResult = Priority.allCases.map { timer("request_to_result_seconds", [("priority", $0.name)]) }
@@ -110,6 +112,11 @@ public struct WorkerMetrics: WorkerObserver {
     case .clockStepped: clockSteps.increment()
     case .engine, .brokerReachable, .brokerUnreachable: break
     }
+  }
+
+  /// Counts how late an order's first call goes.
+  public func sent(_ call: Call, at now: Timestamp) {
+    if call.isFirst { firstCallLateness[Int(call.priority.rawValue)].record(since: call.lateness) }
   }
 
   /// Counts a call and how long it took.

@@ -33,7 +33,8 @@ enum Sample {
   ) -> Call {
     Call(
       id: CallID(number: number), orderID: orderID(order), account: account, requestID: UUID(), priority: .routine,
-      producedAt: start, receivedAt: start, attempt: attempt, headers: headers)
+      producedAt: start, receivedAt: start, attempt: attempt, isFirst: attempt == 1,
+      lateness: .zero, headers: headers)
   }
 
   static func result(
