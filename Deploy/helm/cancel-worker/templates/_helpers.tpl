@@ -1,0 +1,4 @@
+{{- define "cancel-worker.labels" -}}
+app.kubernetes.io/name: cancel-worker
+app.kubernetes.io/instance: {{ .Release.Name }}
+{{- end -}}
