@@ -267,7 +267,7 @@ let package = Package(
     .testTarget(
       name: "IntegrationTests",
       dependencies: [
-        "CancelContract", "CancelService", "EToroSimulator", "Kafka", "WorkerHarness", "cancel-worker",
+        "CancelContract", "CancelService", "EToroSimulator", "Kafka", "Simulation", "WorkerHarness", "cancel-worker",
         .product(name: "Logging", package: "swift-log"),
       ]
     ),
