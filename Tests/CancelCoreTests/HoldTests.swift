@@ -69,7 +69,7 @@ import Testing
     driver.engine.hold(holds, at: driver.now)
     #expect(driver.engine.takeChanges() == [.held(holds.all[0])])
     let gauges = driver.engine.gauges(at: driver.now)
-    #expect(gauges.held[.routine] == 1 && gauges.waiting[.routine] == 0)
+    #expect(gauges.held[.routine] == 1 && gauges.waiting[.routine] == 0 && gauges.keys[0].held == 1)
     driver.run(until: at(9)) { _, _ in .accepted() }
     #expect(driver.sent.isEmpty)
     #expect(driver.engine.drainWaitNotices().map(\.reason) == [.held])

@@ -100,6 +100,8 @@ public struct KeyGauges: Sendable {
   public var waiting: Int
   /// Orders that wait for the key by the priority of their most urgent request.
   public var waitingByPriority: [Priority: Int] = [:]
+  /// Orders of the key that an operator holds.
+  public var held = 0
   /// When the last of the kill-switches that wait can be expected to be sent; `nil` where none waits.
   public var killSwitchesSentAt: Timestamp?
   /// Orders that wait for their next attempt.
@@ -171,10 +173,15 @@ extension CancelEngine {
     var gauges = EngineGauges()
     gauges.apiOutSince = apiGate.outSince
     var waiting: [[Priority: Int]] = Array(repeating: [:], count: keys.count)
+    var held = Array(repeating: 0, count: keys.count)
     orders.forEach { order in
       guard partitions[order.ref.partition].phase != .restoring else { return }
       gauges.add(order)
-      if case .waiting(let key) = order.stage { waiting[key.index][order.rank.priority, default: 0] += 1 }
+      switch order.stage {
+      case .waiting(let key): waiting[key.index][order.rank.priority, default: 0] += 1
+      case .held(let key): held[key.index] += 1
+      case .arriving, .backingOff, .inFlight, .suspended: break
+      }
     }
     for result in results { gauges.addUnpublished(result.stages) }
     for result in committing?.results ?? [] { gauges.addUnpublished(result.stages) }
@@ -182,6 +189,7 @@ extension CancelEngine {
     for index in keys.indices {
       var key = KeyGauges(QuotaKey(index: index), keys[index], at: now)
       key.waitingByPriority = waiting[index]
+      key.held = held[index]
       if let count = waiting[index][.killSwitch], count > 0 {
         key.killSwitchesSentAt = keys[index].quota.estimate(place: count, priority: .killSwitch, at: now)
       }
@@ -190,10 +198,10 @@ extension CancelEngine {
       let at = max(key.nextFreeAt ?? now, keys[index].gate.opensAt(now) ?? .distantFuture)
       if at < .distantFuture { gauges.nextFreeCallAt = min(gauges.nextFreeCallAt ?? .distantFuture, max(at, now)) }
     }
-    let held = gauges.keys.map(\.heldPriorities)
+    let heldPriorities = gauges.keys.map(\.heldPriorities)
     orders.forEach { order in
       guard partitions[order.ref.partition].phase != .restoring else { return }
-      gauges.addUnexplained(order, isHeldByQuota: { held[$0.index].contains(order.rank.priority) }, at: now)
+      gauges.addUnexplained(order, isHeldByQuota: { heldPriorities[$0.index].contains(order.rank.priority) }, at: now)
     }
     return gauges
   }

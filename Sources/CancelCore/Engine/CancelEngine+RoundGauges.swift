@@ -114,6 +114,10 @@ extension CancelEngine {
         end = nil
         break
       }
+      guard !holds.cover(accounts.name(of: account), record.received.request.priority) else {
+        end = nil
+        break
+      }
       let waiting = max(1, min(keys[key.index].waiting, part.open))
       let estimate = keys[key.index].quota.estimate(
         place: waiting, priority: record.received.request.priority, at: now)

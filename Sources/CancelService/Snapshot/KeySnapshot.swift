@@ -45,6 +45,8 @@ public struct KeySnapshot: Sendable {
   public var waiting = 0
   /// Orders that wait for it by the priority of their most urgent request.
   public var waitingByPriority: [Priority: Int] = [:]
+  /// Orders that an operator holds.
+  public var held = 0
   /// Its calls that are sent and not answered.
   public var inFlight = 0
 
@@ -114,6 +116,7 @@ extension KeySnapshot {
     blockedUntil = gauges.blockedUntil
     waiting = gauges.waiting
     waitingByPriority = gauges.waitingByPriority
+    held = gauges.held
     killSwitchesSentAt = gauges.killSwitchesSentAt
     inFlight = gauges.inFlight
     outSince = gauges.outageSince

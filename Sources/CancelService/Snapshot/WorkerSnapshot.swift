@@ -145,6 +145,7 @@ extension EngineGauges {
     for key in lost?.keys ?? [] where keys.indices.contains(key.key.index) {
       keys[key.key.index].waiting = key.waiting
       keys[key.key.index].waitingByPriority = key.waitingByPriority
+      keys[key.key.index].held = key.held
     }
     return keys
   }

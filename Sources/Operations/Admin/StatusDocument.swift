@@ -2,6 +2,7 @@ import CancelContract
 import CancelCore
 import CancelService
 import FoundationEssentials
+import Kafka
 
 /// What `/status` says and the live page shows. Times are in seconds; nothing in it is secret.
 struct StatusDocument: Encodable {
@@ -32,6 +33,8 @@ struct StatusDocument: Encodable {
     var waiting: Int
     var waitingKillSwitch: Int
     var waitingRoutine: Int
+    /// Orders that an operator holds; they are in neither of the two.
+    var held: Int
     var keptForKillSwitch: Int
     /// Seconds until the next call of the priority; 0 for now, `null` while only an answer can tell.
     var nextKillSwitchSeconds: Double?
@@ -114,6 +117,8 @@ struct StatusDocument: Encodable {
 
   var at: String
   var version: String
+  /// The library that is loaded.
+  var librdkafka: String
   var instance: String
   var uptimeSeconds: Double
   var state: String
@@ -162,6 +167,7 @@ struct StatusDocument: Encodable {
     let now = snapshot.takenAt
     at = now.rfc3339
     version = snapshot.version
+    librdkafka = KafkaLibrary.version
     instance = snapshot.instance
     uptimeSeconds = (now - snapshot.startedAt).secondsRounded
     state = snapshot.state.rawValue
@@ -248,6 +254,7 @@ extension StatusDocument.Key {
     waiting = key.waiting
     waitingKillSwitch = key.waitingByPriority[.killSwitch] ?? 0
     waitingRoutine = key.waitingByPriority[.routine] ?? 0
+    held = key.held
     keptForKillSwitch = key.reserved
     nextKillSwitchSeconds = key.wait(.killSwitch, at: now)?.secondsRounded
     nextRoutineSeconds = key.wait(.routine, at: now)?.secondsRounded

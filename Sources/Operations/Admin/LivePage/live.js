@@ -83,6 +83,11 @@ function reasonsOf(status) {
   if (refused.length > 0)
     reasons.push("The API refuses the credential of " + refused.slice(0, 3).map(key => keyName(key) + " (" + key.environment + ", key " + key.key + ")").join("; ")
       + (status.refusedKeys > 3 ? "; and " + plural(status.refusedKeys - 3, "more key", "more keys") : "") + ".");
+  const failing = failingKeys(status);
+  if (failing.length > 0)
+    reasons.push("Calls of " + failing.slice(0, 3).map(key => keyName(key) + " (" + key.environment + ")").join("; ")
+      + (failing.length > 3 ? " and " + plural(failing.length - 3, "more key", "more keys") : "")
+      + " fail: they are held back and probed, for " + span(Math.max(...failing.map(key => key.outForSeconds))) + " now.");
   if (status.blockedKeys.killSwitch > 0)
     reasons.push(plural(status.waitingOrders.killSwitch, "kill-switch order waits", "kill-switch orders wait") + " for the quota of "
       + plural(status.blockedKeys.killSwitch, "key", "keys") + ending(status) + ".");
@@ -92,6 +97,10 @@ function reasonsOf(status) {
     reasons.push("A request has waited " + span(unexplained) + " for something else than quota.");
   return reasons;
 }
+
+// Keys whose calls fail, where the API as a whole is not known to.
+const failingKeys = status => status.apiOutForSeconds != null ? []
+  : status.keys.filter(key => key.breaker === "closed" && key.outForSeconds != null);
 
 const holdReason = hold => (hold.extent === "all" ? "All cancels of " : "Routine cancels of ") + (hold.account || "every account")
   + " are held, for " + span(hold.forSeconds) + " now" + (hold.actor ? " by " + hold.actor : "")
@@ -118,6 +127,7 @@ function judge(status) {
   else if (!status.ready) { level = "bad"; words = stateWords[status.state] || status.state; }
   else if (status.apiOutForSeconds != null) { level = "bad"; words = "The API is out"; }
   else if (status.refusedKeys > 0) { level = "bad"; words = "Some accounts can't cancel"; }
+  else if (failingKeys(status).length > 0) { level = "bad"; words = "Calls of some accounts fail"; }
   else if (status.holds.some(hold => hold.extent === "all")) { level = "bad"; words = "An operator holds cancels, kill-switches too"; }
   else if (unexplained.killSwitch > 10 || unexplained.routine > 30) { level = "bad"; words = "Cancels are not getting through"; }
   else if (status.blockedKeys.killSwitch > 0) { level = "warn"; words = "Kill-switches wait for quota"; }
@@ -177,6 +187,7 @@ function showKeys(status) {
     if (key.killSwitchBlocked && key.killSwitchesSentInSeconds != null) small(urgent, "all sent in " + span(key.killSwitchesSentInSeconds), "sub");
     const routine = cell(row, count(key.waitingRoutine), "td", "number");
     if (key.routineBlocked && key.nextRoutineSeconds > 0) small(routine, "next in " + span(key.nextRoutineSeconds), "sub");
+    if (key.held) small(routine, count(key.held) + " held", "sub");
     if (key.inFlight) small(routine, key.inFlight + " in flight", "sub");
     const breaker = cell(row, null);
     if (key.breaker === "closed" && key.outForSeconds == null) small(breaker, "✓ works", "mark good");
@@ -232,10 +243,11 @@ function showSweeps(status) {
     bar.value = answered;
     bar.setAttribute("aria-label", "Answered orders of the sweep " + sweep.cancelId);
     item.append(bar);
-    const end = sweep.waiting === 0 ? "waiting for an empty list"
+    const isHeld = status.holds.some(hold => hold.extent === "all" && (!hold.account || sweep.accounts.includes(hold.account)));
+    const end = isHeld ? "held by an operator" : sweep.waiting === 0 ? "waiting for an empty list"
       : sweep.endsInSeconds == null ? "no end in sight" : "last call at about " + clockAfter(sweep.endsInSeconds);
     small(item, count(answered) + " of " + count(sweep.listed) + " orders answered, " + count(sweep.accepted) + " accepted; " + end
-      + (sweep.unlistedAccounts > 0 ? "; " + count(sweep.unlistedAccounts) + " accounts can't be listed" : ""), "sub");
+      + (sweep.unlistedAccounts > 0 ? "; " + plural(sweep.unlistedAccounts, "account", "accounts") + " can't be listed" : ""), "sub");
     return item;
   });
   for (const armed of status.switches) {
