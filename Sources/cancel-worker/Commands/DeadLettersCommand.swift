@@ -24,11 +24,12 @@ struct DeadLettersCommand: AsyncParsableCommand {
 
     func run() async throws {
       let since = try TopicHistory.time(since, "dead-letters")
-      let letters = try await DeadLetters.read(options, since: since)
-      for letter in letters {
+      let count = Atomic(0)
+      try await DeadLetters.read(options, since: since) { letter in
         StandardOutput.write("\(letter.place)  from \(letter.origin)  \(letter.problem): \(letter.detail)\n")
+        count.add(1, ordering: .relaxed)
       }
-      StandardError.write(counted(letters.count, "dead letter") + "\n")
+      StandardError.write(counted(count.load(ordering: .relaxed), "dead letter") + "\n")
     }
   }
 
@@ -42,7 +43,7 @@ struct DeadLettersCommand: AsyncParsableCommand {
     var place: String
 
     func run() async throws {
-      guard let letter = try await DeadLetters.read(options, since: nil).first(where: { $0.place == place }) else {
+      guard let letter = try await DeadLetters.find(options, since: nil, { $0.place == place }).first else {
         throw CommandFailure(.notAccepted, "dead-letters: there is none at \(place)")
       }
       StandardOutput.write("from     \(letter.origin)\nproblem  \(letter.problem): \(letter.detail)\n")
@@ -83,9 +84,9 @@ struct DeadLettersCommand: AsyncParsableCommand {
 
     func run() async throws {
       let since = try TopicHistory.time(since, "dead-letters")
-      let found = try await DeadLetters.read(options, since: since)
-      let chosen = all ? found : found.filter { places.contains($0.place) }
-      if let unknown = places.first(where: { place in !found.contains { $0.place == place } }) {
+      let wanted = Set(places)
+      let chosen = try await DeadLetters.find(options, since: since) { wanted.isEmpty || wanted.contains($0.place) }
+      if let unknown = places.first(where: { place in !chosen.contains { $0.place == place } }) {
         throw CommandFailure(.notAccepted, "dead-letters: there is none at \(unknown); nothing was sent")
       }
       let whole = chosen.filter { $0.leftOutBytes == nil }
@@ -103,23 +104,47 @@ struct DeadLettersCommand: AsyncParsableCommand {
 
 /// Reads dead letters, and sends them again.
 private enum DeadLetters {
-  static func read(_ options: ConfigurationOption, since: Timestamp?) async throws -> [ReturnedLetter] {
-    let configuration = try options.load()
+  /// More than so many are not kept at once.
+  private static let most = 100_000
+
+  /// The letters for which `isWanted` holds.
+  ///
+  /// - Throws: `CommandFailure` where they are more than can be kept.
+  static func find(
+    _ options: ConfigurationOption, since: Timestamp?, _ isWanted: @escaping @Sendable (ReturnedLetter) -> Bool
+  ) async throws -> [ReturnedLetter] {
     let letters = Mutex<[ReturnedLetter]>([])
+    try await read(options, since: since) { letter in
+      guard isWanted(letter) else { return }
+      try letters.withLock { letters in
+        guard letters.count < most else {
+          throw CommandFailure(
+            .usage, "dead-letters: there are more than \(most); give a later --since, or places; nothing was sent")
+        }
+        letters.append(letter)
+      }
+    }
+    return letters.withLock { $0 }
+  }
+
+  /// Tells every letter since a time, as it is read.
+  static func read(
+    _ options: ConfigurationOption, since: Timestamp?, _ take: @escaping @Sendable (ReturnedLetter) throws -> Void
+  ) async throws {
+    let configuration = try options.load()
     try await untilInterrupted {
       try await withBroker(configuration, options) {
         let history = TopicHistory(configuration: configuration, options: options, since: since)
         try await history.read(configuration.topicNames.deadLetters) { messages in
-          let read = messages.map { message in
-            ReturnedLetter(
-              place: "\(message.partition)/\(message.offset)", key: message.key, value: message.value,
-              headers: message.headers.map { RecordHeader(name: $0.name, value: $0.value) })
+          for message in messages {
+            try take(
+              ReturnedLetter(
+                place: "\(message.partition)/\(message.offset)", key: message.key, value: message.value,
+                headers: message.headers.map { RecordHeader(name: $0.name, value: $0.value) }))
           }
-          letters.withLock { $0 += read }
         }
       }
     }
-    return letters.withLock { $0 }
   }
 
   static func send(_ letters: [ReturnedLetter], _ options: ConfigurationOption) async throws {
