@@ -35,4 +35,25 @@ struct HoldTests {
     #expect(await worker.stop() == 0)
     await stage.clear()
   }
+
+  /// Who has which partitions, and what has no committed answer, as the broker tells it.
+  @Test(.timeLimit(.minutes(3)))
+  func statusTellsOwnersAndLagFromTheBroker() async throws {
+    var simulation = SimulatorConfiguration()
+    simulation.quota = 0
+    let stage = try await Stage.make(simulation: simulation, settings: ["QUOTA_CALLS": "0"])
+    try await stage.send([(0, 101, "routine"), (0, 102, "routine")])
+    let before = try await stage.run("status")
+    #expect(before.output.contains("requests without a committed answer: 2"), "\(before.output)")
+    let worker = try stage.worker()
+    _ = try await stage.results(2)
+    let after = try await eventually("the position is committed", within: .seconds(30)) {
+      let status = try await stage.run("status")
+      return status.output.contains("requests without a committed answer: 0") ? status.output : nil
+    }
+    #expect(after.contains("member cancel-worker-\(stage.topics.group)-w0"), "\(after)")
+    if TestBroker.isFullKafka { #expect(after.contains(": partitions 0-3"), "\(after)") }
+    #expect(await worker.stop() == 0)
+    await stage.clear()
+  }
 }

@@ -190,8 +190,15 @@ extension KafkaAdmin {
       guard found.err == RD_KAFKA_RESP_ERR_NO_ERROR else {
         throw KafkaError(found.err, operation: "list_groups \(group)")
       }
+      let members = UnsafeBufferPointer(start: found.members, count: Int(found.member_cnt)).map { member in
+        KafkaGroupDescription.Member(
+          clientID: member.client_id.map { String(cString: $0) } ?? "",
+          host: member.client_host.map { String(cString: $0) } ?? "",
+          partitions: GroupAssignment.partitions(
+            UnsafeRawBufferPointer(start: member.member_assignment, count: Int(member.member_assignment_size))))
+      }
       return KafkaGroupDescription(
-        state: found.state.map { String(cString: $0) } ?? "Unknown", members: Int(found.member_cnt))
+        state: found.state.map { String(cString: $0) } ?? "Unknown", memberList: members, members: members.count)
     }
   }
 

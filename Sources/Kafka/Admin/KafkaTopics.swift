@@ -59,8 +59,27 @@ public struct KafkaTopicDescription: Sendable, Hashable {
 public struct KafkaGroupDescription: Sendable, Hashable {
   /// The state in Kafka's words, such as `Stable`, `Empty` or `Dead`.
   public var state: String
+  /// The members.
+  public var memberList: [Member] = []
   /// The number of members.
   public var members: Int
+
+  /// One member, as it told the coordinator.
+  public struct Member: Sendable, Hashable {
+    /// Its `client.id`.
+    public var clientID: String
+    /// Where it connects from, as the broker sees it.
+    public var host: String
+    /// What it has; empty while the group decides.
+    public var partitions: [KafkaTopicPartition]
+
+    /// A member with these partitions.
+    public init(clientID: String, host: String, partitions: [KafkaTopicPartition]) {
+      self.clientID = clientID
+      self.host = host
+      self.partitions = partitions
+    }
+  }
 }
 
 /// The brokers that answered.

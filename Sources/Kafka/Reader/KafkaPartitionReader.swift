@@ -88,6 +88,31 @@ public enum KafkaPartitionReader {
     return ends.withLock { $0 }
   }
 
+  /// A group's committed positions; absent for a partition without one. Nothing joins the group.
+  ///
+  /// - Throws: `KafkaError` where they were not told in time; `CancellationError` when the task is cancelled.
+  public static func positions(
+    configuration: KafkaClientConfiguration, group: String, topic: String, partitions: [Int32], logger: Logger,
+    timeout: Duration = .seconds(5)
+  ) async throws -> [Int32: Int64] {
+    try await BlockingTask.run(name: "kafka-positions") { _ in
+      let errors = LastClientError()
+      var settings = ClientSettings.reader(.readCommitted)
+      settings.fixed["group.id"] = group
+      do {
+        let handle = try ClientHandle(.reader, configuration, settings: settings, callbacks: errors, logger: logger)
+        let places = partitions.map { KafkaTopicPartition(topic: topic, partition: $0) }
+        var positions: [Int32: Int64] = [:]
+        for (place, offset) in try committedOffsets(places, timeout: timeout, of: handle.pointer) {
+          if let offset { positions[place.partition] = offset }
+        }
+        return positions
+      } catch let error as KafkaError {
+        throw errors.explaining(error)
+      }
+    }
+  }
+
   /// The high watermarks of these partitions, whatever transactions are open on them.
   ///
   /// - Throws: `KafkaError` where they were not told in time; `CancellationError` when the task is cancelled.

@@ -90,6 +90,27 @@ public struct FleetReport: Sendable {
   public var partitions: Int?
   /// The workers that were asked, in the order of their addresses.
   public var workers: [FleetMember]
+  /// The members as the broker knows them, with the partitions of the requests that each has.
+  public var owners: [Owner] = []
+  /// Requests of each partition behind the group's committed position; `nil` where the broker did not tell.
+  public var lag: [Int32: Int64]?
+
+  /// One member of the group, as the broker knows it.
+  public struct Owner: Sendable, Equatable {
+    /// Its client id, which names its instance.
+    public var clientID: String
+    /// Where it connects from.
+    public var host: String
+    /// Its partitions of the requests.
+    public var partitions: [Int32]
+
+    /// A member with these partitions.
+    public init(clientID: String, host: String, partitions: [Int32]) {
+      self.clientID = clientID
+      self.host = host
+      self.partitions = partitions
+    }
+  }
 
   /// A report of these parts.
   public init(group: String, groupState: String?, members: Int?, partitions: Int?, workers: [FleetMember]) {
@@ -121,9 +142,14 @@ public struct FleetReport: Sendable {
         if status.isAPIOut { faults.append("\(status.instance): the API is out") }
       }
     }
-    // Workers that were not asked may have the others.
-    if let partitions, let members, members > 0, !workers.isEmpty, answered.count >= members {
-      let owned = Set(answered.flatMap(\.partitions))
+    // Without the broker's word, workers that were not asked may have the others.
+    let isToldByBroker = owners.contains { !$0.partitions.isEmpty }
+    if let partitions, let members, members > 0,
+      isToldByBroker || !workers.isEmpty && answered.count >= members
+    {
+      let owned =
+        isToldByBroker
+        ? Set(owners.flatMap(\.partitions).map(Int64.init)) : Set(answered.flatMap(\.partitions))
       let missing = (0..<Int64(partitions)).filter { !owned.contains($0) }
       if !missing.isEmpty {
         faults.append("nobody has partition \(missing.map(String.init).joined(separator: ", ")) of the requests")
@@ -141,6 +167,17 @@ public struct FleetReport: Sendable {
       "group \(group): \(groupState?.lowercased() ?? "state unknown"), \(size), "
         + (partitions.map { "\($0) partitions of requests" } ?? "partitions unknown")
     ]
+    if let lag {
+      let behind = lag.filter { $0.value > 0 }.sorted { $0.key < $1.key }
+      lines.append(
+        "requests without a committed answer: \(lag.values.reduce(0, +))"
+          + (behind.isEmpty
+            ? "" : " (" + behind.prefix(20).map { "partition \($0.key): \($0.value)" }.joined(separator: ", ") + ")"))
+    }
+    for owner in owners {
+      lines.append(
+        "member \(owner.clientID) at \(owner.host): partitions \(FleetReport.ranges(owner.partitions.map(Int64.init)))")
+    }
     let rows = answered.map { status in
       [
         status.instance, status.version, status.isReady ? "ready" : "NOT READY",
@@ -166,6 +203,32 @@ public struct FleetReport: Sendable {
     writer.member("state", groupState)
     writer.member("members", members.map(Int64.init))
     writer.member("partitions", partitions.map(Int64.init))
+    writer.name("lag")
+    if let lag {
+      writer.beginArray()
+      for (partition, count) in lag.sorted(by: { $0.key < $1.key }) {
+        writer.beginObject()
+        writer.member("partition", Int64(partition))
+        writer.member("requests", count)
+        writer.endObject()
+      }
+      writer.endArray()
+    } else {
+      writer.null()
+    }
+    writer.name("owners")
+    writer.beginArray()
+    for owner in owners {
+      writer.beginObject()
+      writer.member("clientId", owner.clientID)
+      writer.member("host", owner.host)
+      writer.name("partitions")
+      writer.beginArray()
+      for partition in owner.partitions { writer.integer(Int64(partition)) }
+      writer.endArray()
+      writer.endObject()
+    }
+    writer.endArray()
     writer.name("faults")
     writer.beginArray()
     for fault in faults { writer.string(fault) }

@@ -9,7 +9,8 @@ struct StatusCommand: AsyncParsableCommand {
     commandName: "status",
     abstract: "Show the whole group: its members, and each worker's state, partitions, lag and oldest request.",
     discussion: """
-      The group is asked of the broker, the workers at their admin ports. Without --worker and --service the worker on this \
+      The broker is asked for the group, who has which partitions and how many requests have no committed answer; the \
+      workers are asked at their admin ports. Without --worker and --service the worker on this \
       machine is asked.
 
       EXAMPLES
@@ -58,11 +59,30 @@ struct StatusCommand: AsyncParsableCommand {
     let logger = CommandLog.logger(options)
     async let reports = FleetReader(logger: logger).ask(asked)
     let (group, requests) = (configuration.consumer.groupID, configuration.topicNames.requests)
-    let (state, partitions) = try await withAdmin(configuration, options) { admin in
+    let (state, partitions, ends) = try await withAdmin(configuration, options) { admin in
       let partitions = try await admin.describeTopics([requests], timeout: .seconds(5)).first?.partitions
-      return (try? await admin.describeGroup(group, timeout: .seconds(5)), partitions)
+      let ends = partitions == nil ? nil : try? await admin.watermarks(of: requests, timeout: .seconds(5))
+      return (try? await admin.describeGroup(group, timeout: .seconds(5)), partitions, ends)
     }
-    return FleetReport(
+    var report = FleetReport(
       group: group, groupState: state?.state, members: state?.members, partitions: partitions, workers: await reports)
+    report.owners = (state?.memberList ?? []).map { member in
+      FleetReport.Owner(
+        clientID: member.clientID, host: member.host,
+        partitions: member.partitions.filter { $0.topic == requests }.map(\.partition).sorted())
+    }.sorted { $0.clientID < $1.clientID }
+    if let ends { report.lag = try? await lag(ends, configuration) }
+    return report
+  }
+
+  /// How many requests of each partition lie behind the group's committed position.
+  private func lag(
+    _ ends: [Int32: KafkaWatermarks], _ configuration: WorkerConfiguration
+  ) async throws -> [Int32: Int64] {
+    let positions = try await KafkaPartitionReader.positions(
+      configuration: configuration.kafkaClient, group: configuration.consumer.groupID,
+      topic: configuration.topicNames.requests, partitions: ends.keys.sorted(), logger: CommandLog.logger(options))
+    return Dictionary(
+      uniqueKeysWithValues: ends.map { ($0.key, max(0, $0.value.high - max($0.value.low, positions[$0.key] ?? 0))) })
   }
 }

@@ -30,6 +30,21 @@ import Testing
     #expect(report.lines[2].contains("  7  "), "the lag of all its partitions: \(report.lines[2])")
   }
 
+  /// The broker's word of who has what counts, whoever was asked.
+  @Test func theBrokerTellsOwnersAndLag() throws {
+    var report = report([], members: 2)
+    report.owners = [
+      .init(clientID: "cancel-worker-w0", host: "/10.0.0.1", partitions: [0, 1]),
+      .init(clientID: "cancel-worker-w1", host: "/10.0.0.2", partitions: [3]),
+    ]
+    report.lag = [0: 0, 1: 5, 2: 0, 3: 7]
+    #expect(report.faults == ["nobody has partition 2 of the requests"])
+    #expect(report.lines[1] == "requests without a committed answer: 12 (partition 1: 5, partition 3: 7)")
+    #expect(report.lines[2] == "member cancel-worker-w0 at /10.0.0.1: partitions 0-1")
+    let json = try JSONValue(Array(report.json.utf8))
+    #expect(json["lag"]?.elements?.last?["requests"]?.integer == 7 && json["owners"]?.elements?.count == 2)
+  }
+
   @Test func whatIsWrongIsSaid() throws {
     let faults = report(
       [
