@@ -10,6 +10,8 @@ public struct CancelPolicy: Sendable {
   public var reservedForKillSwitch = 5
   /// Whether the API's headers may raise the number of calls; they may always lower it.
   public var quotaTrustsHeaders = false
+  /// What a key does whose requests were another worker's, which may have sent calls that no record tells of.
+  public var afterTakeover = Takeover.probe
   /// How long an acceptance answers duplicates.
   public var acceptedWindow = Duration.seconds(86_400)
   /// How long a rejection answers duplicates: briefly, for an order may be younger than its cancel.
@@ -51,6 +53,14 @@ public struct CancelPolicy: Sendable {
 
   /// The defaults.
   public init() {}
+
+  /// How a key goes on that another worker, or this one before a restart, may have called for a moment ago.
+  public enum Takeover: Sendable {
+    /// The first call goes alone, and its answer tells what is left of the window: a 429 where nothing is.
+    case probe
+    /// Nothing goes for a whole window, so that no such call can cost a 429.
+    case wait
+  }
 
   /// What happens to requests while the API refuses their key.
   public enum BreakerMode: Sendable {

@@ -119,4 +119,34 @@ import Testing
     // One call a time finds out whether it has passed.
     #expect(driver.sent.filter { $0.call.account == "a0" }.count <= 20 + 10)
   }
+
+  /// An earlier worker may have called for what it had read. With `probe` one call finds out; with `wait` none goes while
+  /// such calls may be in the window.
+  @Test(arguments: [CancelPolicy.Takeover.probe, .wait])
+  func afterATakeoverAKeyProbesOrWaits(takeover: CancelPolicy.Takeover) {
+    var policy = CancelPolicy()
+    policy.quotaWindow = .seconds(10)
+    policy.afterTakeover = takeover
+    policy.progressAfter = nil
+    var engine = CancelEngine(policy: policy, defaultAccount: "a0", seed: 1)
+    engine.configure(accounts: ["a0": QuotaKey(index: 0)], at: at(0))
+    engine.assign(.first, logEnd: 5)
+    engine.restored(.first, position: 0, at: at(1))
+    var ids = RequestIDs()
+    // Nothing that came after the takeover makes a key wait.
+    _ = engine.receive(.make(order: 9, account: "a0", offset: 5, producedAt: at(1)), at: at(1))
+    engine.advance(to: at(1))
+    let own = engine.nextCall(at: at(1), requestID: { ids.next() })
+    #expect(own?.orderID.value == 9)
+    if let own { engine.answered(own.id, .accepted(), at: at(1.1)) }
+
+    _ = engine.receive(.make(order: 1, account: "a0", offset: 2, producedAt: at(0)), at: at(2))
+    engine.advance(to: at(2))
+    let early = engine.nextCall(at: at(2), requestID: { ids.next() })
+    #expect((early != nil) == (takeover == .probe))
+    guard takeover == .wait else { return }
+    #expect(engine.nextWake() == at(11), "a window after the restore")
+    engine.advance(to: at(11))
+    #expect(engine.nextCall(at: at(11), requestID: { ids.next() })?.orderID.value == 1)
+  }
 }

@@ -34,7 +34,8 @@ struct SweepTests {
   func aSweepOfFiveAccountsThroughTenCrashesAnswersEveryOrderOnceAndItselfOnce() async throws {
     let seed = testSeed()
     var random = SeededGenerator(seed: seed)
-    let stage = try await stage()
+    // A crashed worker's last calls are in no record: only one that waits for a window is sure of no 429.
+    let stage = try await stage(["QUOTA_AFTER_TAKEOVER": "wait"])
     for account in 0..<Self.accounts {
       stage.simulator.state.addOrders(orders(account, 60), to: stage.userKey(account))
     }
@@ -74,7 +75,7 @@ struct SweepTests {
     #expect(
       own.sweep?.notCancellable == NotCancellable(closingOrders: 2 * Self.accounts, copiedOrders: 3 * Self.accounts))
     #expect((0..<Self.accounts).allSatisfy { stage.simulator.state.pendingOrders(of: stage.userKey($0)) == 0 })
-    #expect(stage.simulator.state.throttledReads == 0)
+    #expect(stage.simulator.state.throttledReads == 0 && stage.simulator.state.statuses[429] ?? 0 == 0)
     let campaign = try #require(try await stage.topics.campaigns()["ks-7"])
     #expect(campaign.state == .done && campaign.counts.waiting == 0)
     #expect(campaign.counts.answered == expected.count + 1)

@@ -105,6 +105,11 @@ extension CancelEngine {
     lastArrival += 1
     var order = OpenOrder(ref: ref, requests: [request], arrival: lastArrival)
     order.mayHaveEarlierCall = mayHaveEarlierCall
+    if request.received.source.offset < partitions[ref.partition].logEnd,
+      let key = accounts.quotaKey(of: ref.key.account)
+    {
+      waitAfterTakeover(of: ref.partition, key, at: now)
+    }
     if let memory {
       // The slots of earlier calls stay in the ledger with the order.
       order.earlierSends = memory.sends.holding(window: policy.quotaWindow, at: now)

@@ -157,6 +157,11 @@ extension CancelEngine {
       let switchName =
         record.firedDue == nil ? nil : annex.switches.first { $0.value.received.source.offset == record.offset }?.key
       resume(record, firing: switchName, partition: number, at: now)
+      for account in record.accounts {
+        if let key = accounts.configuredNumber(of: account).flatMap({ accounts.quotaKey(of: $0) }) {
+          waitAfterTakeover(of: number, key, at: now)
+        }
+      }
       if switchName != nil { markChanged(.sweep(record.offset), in: number) }
     }
     let position = partitions[number].position ?? 0
@@ -249,6 +254,15 @@ extension CancelEngine {
     partitions[ref.partition].restoredThrough = max(restoredThrough, highest)
     guard let key = accounts.quotaKey(of: ref.key.account) else { return }
     addReleases(of: orders[slot].earlierSends + orders[slot].sends, to: &releases[key, default: []], at: now)
+    waitAfterTakeover(of: ref.partition, key, at: now)
+  }
+
+  /// An earlier owner of the partition may have sent calls of the key up to its restore of which no record tells: where
+  /// that is wanted, nothing goes until they have left the window.
+  mutating func waitAfterTakeover(of number: Int32, _ key: QuotaKey, at now: Timestamp) {
+    guard policy.afterTakeover == .wait, policy.quotaCalls > 0 else { return }
+    let until = partitions[number].restoredAt + policy.quotaWindow
+    if until > now { keys[key.index].quota.pause(for: until - now, at: now) }
   }
 
   private func addReleases(of sends: [Send], to releases: inout [Timestamp], at now: Timestamp) {

@@ -86,6 +86,7 @@ extension WorkerConfiguration {
     values.read("quota.window", into: &quota.window, atLeast: .milliseconds(1))
     values.read("quota.reservedForKillSwitch", into: &quota.reservedForKillSwitch, in: 0...1_000_000)
     values.read("quota.trustHeaders", into: &quota.trustHeaders)
+    values.read("quota.afterTakeover", into: &quota.afterTakeover, from: ["probe": .probe, "wait": .wait])
     values.read("quota.lists", into: &quota.lists, in: 0...1_000_000)
     values.read("quota.lookups", into: &quota.lookups, in: 0...1_000_000)
     values.read("quota.readWindow", into: &quota.readWindow, atLeast: .milliseconds(1))

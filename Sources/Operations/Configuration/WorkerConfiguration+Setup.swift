@@ -15,6 +15,7 @@ extension WorkerConfiguration {
     // The API's clock may run slower than this one: by NTP each is slewed by 500 parts in a million at most.
     policy.quotaWindow = quota.window + quota.window / 1000
     policy.quotaTrustsHeaders = quota.trustHeaders
+    policy.afterTakeover = quota.afterTakeover
     policy.reservedForKillSwitch = quota.calls == 0 ? 0 : quota.reservedForKillSwitch
     policy.acceptedWindow = dedup.acceptedWindow
     policy.rejectedWindow = dedup.rejectedWindow

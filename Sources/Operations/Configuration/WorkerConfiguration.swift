@@ -172,6 +172,8 @@ public struct WorkerConfiguration: Sendable {
     public var reservedForKillSwitch = 5
     /// Whether the API's headers may raise the number of calls; false by default, so that they only lower it.
     public var trustHeaders = false
+    /// How a user key goes on after a crash of the worker that called for it; `probe` by default.
+    public var afterTakeover = CancelPolicy.Takeover.probe
     /// Lists of an account's orders in a `readWindow` per user key; 60 by default, 0 for no local quota.
     public var lists = 60
     /// Lookups of orders in a `readWindow` per user key; 60 by default, 0 for no local quota.
