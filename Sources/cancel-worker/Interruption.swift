@@ -23,7 +23,10 @@ func interruptible<Value: Sendable>(
   let outcome = Mutex<Result<Value, any Error>?>(nil)
   let settled = Completion()
   let signalled = Completion()
+  let trapped = Completion()
   let task = Task {
+    // What the work says may have somebody send a signal at once.
+    await trapped.wait()
     let result: Result<Value, any Error>
     do { result = .success(try await work()) } catch { result = .failure(error) }
     outcome.withLock { $0 = result }
@@ -33,6 +36,7 @@ func interruptible<Value: Sendable>(
     signalled.fulfil()
     task.cancel()
   }
+  trapped.fulfil()
   defer { trap.remove() }
   await withTaskGroup(of: Void.self) { group in
     group.addTask { await settled.wait() }

@@ -42,9 +42,10 @@ struct SimulateCommand: AsyncParsableCommand {
       }
       throw CommandFailure(.unavailable, "simulate: can't listen on \(address)", cause: "\(error)")
     }
-    StandardError.write("simulating the API at http://\(configuration.host):\(port)\n")
     do {
       try await interruptible {
+        // Said once a signal finds the trap: whoever reads it may send one at once.
+        StandardError.write("simulating the API at http://\(configuration.host):\(port)\n")
         await Completion().wait()
         await simulator.stop()
       }
