@@ -95,6 +95,7 @@ extension SimulatedWorker {
   func restore(_ assignment: Assignment, from offset: Int64) {
     guard worker?.isCurrent(assignment.number) == true else { return }
     world.counts.restores += 1
+    restoring.insert(assignment.partition)
     let log = KafkaModel.Log(topic: .ledger, partition: assignment.partition)
     let end =
       world.plan.mutant == .restoresToTheStableOffset ? world.kafka.stableOffset(of: log) : world.kafka.end(of: log)
@@ -113,7 +114,10 @@ extension SimulatedWorker {
     }
     let records = world.kafka.committedRecords(of: log, from: offset, to: end)
     let chunk = records.prefix(Int.random(in: 1...40, using: &world.random))
-    guard let last = chunk.last else { return handle(.ledgerRead(assignment)) }
+    guard let last = chunk.last else {
+      restoring.remove(assignment.partition)
+      return handle(.ledgerRead(assignment))
+    }
     handle(
       .ledgerRecords(
         chunk.map {

@@ -39,6 +39,8 @@ final class SimulatedWorker {
   /// Orders of kill-switches that were handed over under the present assignment and that nobody ever called for, by
   /// user key, with when they were produced.
   var waitingKillSwitches: [QuotaKey: [Int64: Timestamp]] = [:]
+  /// Partitions whose ledger is being read.
+  var restoring: Set<Int32> = []
   /// The assignment whose release the poll thread waits for.
   private var awaitedRelease: UInt64?
 
@@ -69,7 +71,7 @@ final class SimulatedWorker {
     (fetchIsPlanned, turnIsPlanned, pausedUntil, heldBack) = (false, false, nil, [])
     clock.start(at: world.now)
     stepped = .zero
-    (acceptedHere, waitingKillSwitches) = ([], [:])
+    (acceptedHere, waitingKillSwitches, restoring) = ([], [:], [])
     if world.isExactlyOnce { epoch = world.kafka.initTransactions("worker-\(index)") }
     world.writeMarkersSoon()
     var settings = Worker.Settings()
@@ -96,8 +98,10 @@ final class SimulatedWorker {
   func hearOfHolds() {
     guard isAlive else { return }
     later(world.milliseconds(0...900)) { [unowned self] in
+      // A step of the clock is told first, as by the shell: it is heard under the holds of before.
+      let now = self.presentTime()
       self.heardHolds = self.world.holds
-      self.handle(.holds(self.world.holds))
+      self.handle(.holds(self.world.holds), at: now)
     }
   }
 
@@ -118,6 +122,7 @@ final class SimulatedWorker {
 
   func end() {
     worker = nil
+    restoring = []
     life += 1
     heldBack = []
   }
@@ -240,7 +245,7 @@ final class SimulatedWorker {
     present = nil
     resumed = []
     next = [:]
-    (acceptedHere, waitingKillSwitches) = ([], [:])
+    (acceptedHere, waitingKillSwitches, restoring) = ([], [:], [])
   }
 
   /// What the client has read ahead and not handed over.

@@ -222,8 +222,12 @@ final class World {
       }
     case 89..<92:
       let partition = Int32.random(in: 0..<partitions, using: &random)
-      kafka.compact(
-        partition, tombstonesFrom: chance(50) ? 0 : kafka.end(of: .init(topic: .ledger, partition: partition)) - 200)
+      // A tombstone stays for `delete.retention.ms`, a day by default: whoever reads a ledger meanwhile finds it.
+      let isBeingRead = workers.contains { $0.restoring.contains(partition) }
+      let keepsAll = chance(50) || isBeingRead
+      let first = kafka.end(of: .init(topic: .ledger, partition: partition)) - 200
+      note("the ledger of \(partition) is compacted\(keepsAll ? "" : ", with tombstones before \(first)")")
+      kafka.compact(partition, tombstonesFrom: keepsAll ? 0 : first)
     case 92..<94: if isDisturbed { timePerRecord = chance(50) ? .milliseconds(400) : .microseconds(100) }
     case 94..<96: produce(Int.random(in: 20...60, using: &random))
     case 96..<98: produceSweep()
