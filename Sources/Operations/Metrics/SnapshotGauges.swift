@@ -58,6 +58,8 @@ public final class SnapshotGauges: Sendable {
     let rounds = snapshot.rounds
     var values = [
       Value("sweeps_running", Double(rounds.sweeps.count)),
+      Value(
+        "sweep_age_seconds", rounds.sweeps.map { (snapshot.takenAt - $0.since).seconds }.max() ?? 0),
       Value("sweep_waiting_orders", Double(rounds.sweeps.reduce(0) { $0 + $1.waiting })),
       Value("sweep_unlisted_accounts", Double(rounds.sweeps.reduce(0) { $0 + $1.unlisted })),
       Value("switches_armed", Double(rounds.switches.count)),

@@ -117,6 +117,9 @@ public enum WorkerMetricCatalogue {
       kind: .gauge),
     .init("cancel_worker_held_orders", "Orders that wait because an operator holds them, by priority.", kind: .gauge),
     .init("cancel_worker_sweeps_running", "Sweeps that have not ended.", kind: .gauge),
+    .init(
+      "cancel_worker_sweep_age_seconds", "How long the oldest sweep that has not ended has run; 0 where none runs.",
+      kind: .gauge, unit: "seconds"),
     .init("cancel_worker_sweep_waiting_orders", "Orders that sweeps found and that are not answered.", kind: .gauge),
     .init(
       "cancel_worker_sweep_unlisted_accounts", "Accounts of running sweeps whose last list failed.", kind: .gauge),
