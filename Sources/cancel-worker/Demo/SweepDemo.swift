@@ -17,7 +17,7 @@ struct SweepDemo {
   private static let ordersPerAccount = 90
   private static let laterOrdersPerAccount = 10
   private static let quota = 20
-  private static let window = Duration.seconds(4)
+  private static let window = Duration.seconds(6)
   private static let cancelID = "demo-sweep"
 
   /// Plays it.
