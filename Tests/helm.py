@@ -93,6 +93,8 @@ if "prometheus.io/scrape" in pods["metadata"]["annotations"]:
 rules = [yaml.safe_load(Path(f"Deploy/prometheus/{name}.yml").read_text())["groups"] for name in ("alerts", "slo")]
 if every["PrometheusRule", "desk"]["spec"] != {"groups": rules[0] + rules[1]}:
     faults.append("the chart's rules are not those of Deploy/prometheus: run Deploy/prometheus/rule-resource.sh")
+if every["PodMonitor", "desk"]["spec"].get("jobLabel") != "app.kubernetes.io/name":
+    faults.append("the rules' job would not be the pods'")
 if not every["PodMonitor", "desk"]["metadata"]["labels"].get("release"):
     faults.append("the operator's labels are missing")
 out = Path(sys.argv[1])
