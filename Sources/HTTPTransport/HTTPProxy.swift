@@ -37,7 +37,7 @@ package struct HTTPProxy: Sendable {
     if rest.hasSuffix("/") { rest.removeLast() }
     var user: String?
     if let at = rest.lastIndex(of: "@") {
-      guard let decoded = Self.percentDecoded(rest[..<at]) else { throw refuse("has credentials that can't be read") }
+      guard let decoded = percentDecoded(rest[..<at]) else { throw refuse("has credentials that can't be read") }
       user = decoded
       rest = rest[rest.index(after: at)...]
     }
@@ -124,23 +124,6 @@ package struct HTTPProxy: Sendable {
       }
     }
     return isHost && !host.isEmpty ? (host.lowercased(), port) : nil
-  }
-
-  private static func percentDecoded(_ text: Substring) -> String? {
-    var bytes: [UInt8] = []
-    var rest = Array(text.utf8)[...]
-    while let byte = rest.popFirst() {
-      guard byte == UInt8(ascii: "%") else {
-        bytes.append(byte)
-        continue
-      }
-      guard let value = UInt8(String(decoding: rest.prefix(2), as: UTF8.self), radix: 16), rest.count >= 2 else {
-        return nil
-      }
-      bytes.append(value)
-      rest = rest.dropFirst(2)
-    }
-    return String(validating: bytes, as: UTF8.self)
   }
 
   private static func base64(_ bytes: [UInt8]) -> String {

@@ -221,8 +221,8 @@ struct TraceExportReader {
     for (index, part) in text.split(separator: ",", omittingEmptySubsequences: false).enumerated() {
       let pair = part.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false).map(Self.trimmed)
       if pair.count == 1, pair[0].isEmpty { continue }
-      guard pair.count == 2, !pair[0].isEmpty, let key = Self.percentDecoded(pair[0]),
-        let value = Self.percentDecoded(pair[1])
+      guard pair.count == 2, !pair[0].isEmpty, let key = percentDecoded(pair[0]),
+        let value = percentDecoded(pair[1])
       else {
         fault(variable, "entry \(index + 1) is not key=value, with ',' written as %2C and '%' as %25")
         return nil
@@ -249,23 +249,6 @@ struct TraceExportReader {
     while text.first?.isWhitespace == true { text.removeFirst() }
     while text.last?.isWhitespace == true { text.removeLast() }
     return text
-  }
-
-  private static func percentDecoded(_ text: Substring) -> String? {
-    var bytes: [UInt8] = []
-    var rest = Array(text.utf8)[...]
-    while let byte = rest.popFirst() {
-      guard byte == UInt8(ascii: "%") else {
-        bytes.append(byte)
-        continue
-      }
-      guard rest.count >= 2, let value = UInt8(String(decoding: rest.prefix(2), as: UTF8.self), radix: 16) else {
-        return nil
-      }
-      bytes.append(value)
-      rest = rest.dropFirst(2)
-    }
-    return String(validating: bytes, as: UTF8.self)
   }
 
   /// Whether a header's name may have the byte (RFC 9110, section 5.6.2).
