@@ -25,13 +25,7 @@ struct BenchStage {
     self.partitions = partitions
     binary = worker
     name = "bench-\(UUID().uuidString.prefix(8).lowercased())"
-    var names = TopicNames()
-    names.requests = "\(name).requests"
-    names.results = "\(name).results"
-    names.ledger = "\(name).ledger"
-    names.deadLetters = "\(name).dead-letters"
-    names.progress = "\(name).progress"
-    self.names = names
+    names = TopicNames(prefix: name)
     folder = FileManager.default.temporaryDirectory.appendingPathComponent(name)
     try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
     let admin = try KafkaAdmin(
@@ -59,6 +53,8 @@ struct BenchStage {
       "KAFKA_BOOTSTRAP_SERVERS": bootstrap, "CONSUMER_GROUP_ID": name, "WORKER_INSTANCE_ID": name,
       "TOPICS_REQUESTS": names.requests, "TOPICS_RESULTS": names.results, "TOPICS_LEDGER": names.ledger,
       "TOPICS_DEAD_LETTERS": names.deadLetters, "TOPICS_PROGRESS": names.progress,
+      "TOPICS_CAMPAIGNS": names.campaigns, "TOPICS_CONFIRMATIONS": names.confirmations,
+      "TOPICS_CONTROL": names.control,
       "API_BASE_URL": stub.baseURL, "ETORO_API_KEY": "key", "ETORO_USER_KEY": "user", "QUOTA_CALLS": "0",
       "LOG_LEVEL": "warning", "PROGRESS_AFTER": "off",
     ]

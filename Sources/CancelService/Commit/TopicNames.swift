@@ -26,4 +26,11 @@ public struct TopicNames: Sendable, Hashable {
 
   /// The default names.
   public init() {}
+
+  /// The default names with another beginning than `order-cancel`, for a demo, a benchmark or a test of its own.
+  package init(prefix: String) {
+    for name in [
+      \TopicNames.requests, \.results, \.ledger, \.deadLetters, \.progress, \.campaigns, \.confirmations, \.control,
+    ] { self[keyPath: name] = prefix + self[keyPath: name].dropFirst("order-cancel".count) }
+  }
 }

@@ -22,7 +22,7 @@ struct DemoProcessStage {
   ) async throws {
     let name = "cancel-worker-demo-\(UUID().uuidString.prefix(8).lowercased())"
     let kafka = KafkaClientConfiguration(bootstrapServers: broker, clientID: "demo")
-    topics = Self.topicNames(name)
+    topics = TopicNames(prefix: name)
     folder = FileManager.default.temporaryDirectory.appendingPathComponent(name)
     try await Self.create(topics, on: kafka)
     try FileManager.default.createDirectory(
@@ -59,19 +59,6 @@ struct DemoProcessStage {
       StandardError.write("demo: its topics are left behind: \(error)\n")
     }
     await admin.close(timeout: .seconds(5))
-  }
-
-  private static func topicNames(_ prefix: String) -> TopicNames {
-    var names = TopicNames()
-    names.requests = "\(prefix).requests"
-    names.results = "\(prefix).results"
-    names.ledger = "\(prefix).ledger"
-    names.deadLetters = "\(prefix).dead-letters"
-    names.progress = "\(prefix).progress"
-    names.campaigns = "\(prefix).campaigns"
-    names.confirmations = "\(prefix).confirmations"
-    names.control = "\(prefix).control"
-    return names
   }
 
   private static func create(_ topics: TopicNames, on kafka: KafkaClientConfiguration) async throws {

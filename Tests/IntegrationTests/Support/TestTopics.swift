@@ -14,15 +14,7 @@ struct TestTopics {
   /// Creates the topics under a name that no other test has.
   static func create(partitions: Int) async throws -> TestTopics {
     let prefix = "test-\(UUID().uuidString.prefix(8).lowercased())"
-    var names = TopicNames()
-    names.requests = "\(prefix).requests"
-    names.results = "\(prefix).results"
-    names.ledger = "\(prefix).ledger"
-    names.deadLetters = "\(prefix).dead-letters"
-    names.progress = "\(prefix).progress"
-    names.campaigns = "\(prefix).campaigns"
-    names.confirmations = "\(prefix).confirmations"
-    names.control = "\(prefix).control"
+    let names = TopicNames(prefix: prefix)
     let admin = try KafkaAdmin(configuration: TestBroker.configuration, logger: TestBroker.logger)
     let brokers = try await admin.describeCluster(timeout: .seconds(10)).brokers.count
     let outcomes = try await admin.createTopics(
