@@ -309,3 +309,63 @@ struct FaultGenerator: RandomNumberGenerator {
   /// A number from 0 up to 1.
   mutating func fraction() -> Double { Double.random(in: 0..<1, using: &self) }
 }
+
+/// The rolling quota of one user key, exact: the times of the calls that it let through.
+struct QuotaLog: Sendable {
+  /// What the quota says to a call.
+  struct Verdict: Equatable {
+    var isAllowed: Bool
+    /// Calls left in the window, this one counted.
+    var remaining: Int
+    /// Until the oldest call leaves the window.
+    var reset: Duration
+  }
+
+  private var times: [ContinuousClock.Instant] = []
+  private var first = 0
+
+  mutating func take(at now: ContinuousClock.Instant, limit: Int, window: Duration) -> Verdict {
+    while first < times.count, now - times[first] >= window { first += 1 }
+    if first > 1024 {
+      times.removeFirst(first)
+      first = 0
+    }
+    let used = times.count - first
+    guard used < limit else {
+      return Verdict(isAllowed: false, remaining: 0, reset: window - (now - times[first]))
+    }
+    times.append(now)
+    return Verdict(isAllowed: true, remaining: limit - used - 1, reset: window - (now - times[first]))
+  }
+}
+
+/// One call that came in.
+public struct SimulatedCall: Sendable {
+  /// The order's number, where the path had one.
+  public var order: Int64?
+  /// The user key or token.
+  public var userKey: String
+  /// When it came.
+  public var arrivedAt: ContinuousClock.Instant
+  /// The answer's status; 0 where it was given none.
+  public var status: Int
+  /// `demo` or `real`.
+  public var environment: String
+}
+
+/// What a call is answered.
+struct SimulatedAnswer: Sendable {
+  enum Kind: Sendable {
+    case respond
+    /// Close the connection without an answer.
+    case drop
+    /// Never answer.
+    case hang
+  }
+
+  var kind = Kind.respond
+  var status: Int
+  var headers: [(name: String, value: String)] = []
+  var body: String?
+  var delay = Duration.zero
+}

@@ -107,3 +107,96 @@ package struct HTTPRequest: Sendable {
     return headers
   }
 }
+
+/// Where requests go: scheme, host and port.
+package struct HTTPOrigin: Hashable, Sendable {
+  /// Whether the connection is encrypted (`https`).
+  package let isEncrypted: Bool
+  /// The host's name or address in lower case, without brackets.
+  package let host: String
+  /// The port.
+  package let port: Int
+
+  /// An origin; `host` must be a valid name or address in lower case.
+  package init(isEncrypted: Bool, host: String, port: Int) {
+    self.isEncrypted = isEncrypted
+    self.host = host
+    self.port = port
+  }
+
+  /// The `host` header: the host, with its port where that is not the scheme's own.
+  package var authority: String {
+    let name = host.contains(":") ? "[\(host)]" : host
+    return port == (isEncrypted ? 443 : 80) ? name : "\(name):\(port)"
+  }
+
+  /// Whether the host is this machine by name or address.
+  package var isLoopback: Bool {
+    host == "localhost" || host == "::1" || isIPv4 && host.hasPrefix("127.")
+  }
+
+  /// Whether the host is an address, which has no place in a TLS server name.
+  package var isAddress: Bool { isIPv4 || host.contains(":") }
+
+  private var isIPv4: Bool {
+    let parts = host.split(separator: ".", omittingEmptySubsequences: false)
+    return parts.count == 4 && parts.allSatisfy { UInt8($0) != nil }
+  }
+}
+
+/// The text with each `%` and its two hexadecimal digits as the byte that they stand for (RFC 3986, section 2.1); `nil`
+/// where the digits are missing, or the bytes are not UTF-8.
+package func percentDecoded(_ text: Substring) -> String? {
+  var bytes: [UInt8] = []
+  var rest = Array(text.utf8)[...]
+  while let byte = rest.popFirst() {
+    guard byte == UInt8(ascii: "%") else {
+      bytes.append(byte)
+      continue
+    }
+    guard let value = UInt8(String(decoding: rest.prefix(2), as: UTF8.self), radix: 16), rest.count >= 2 else {
+      return nil
+    }
+    bytes.append(value)
+    rest = rest.dropFirst(2)
+  }
+  return String(validating: bytes, as: UTF8.self)
+}
+
+/// A request with the one who waits for its response.
+struct PendingRequest {
+  /// No request is sent more often than this for being turned away unprocessed; one more is answered with the fault.
+  private static let mostRepetitions = 2
+
+  let request: HTTPRequest
+  /// Takes the body of a success as it comes, where that is wanted and the body is not coded.
+  let onBody: (@Sendable (ByteBuffer) -> Void)?
+  let completion: @Sendable (Result<HTTPResponse, HTTPFault>) -> Void
+  /// How often it was turned away and sent again.
+  private var repetitions = 0
+
+  init(
+    request: HTTPRequest, onBody: (@Sendable (ByteBuffer) -> Void)? = nil,
+    completion: @escaping @Sendable (Result<HTTPResponse, HTTPFault>) -> Void
+  ) {
+    self.request = request
+    self.onBody = onBody
+    self.completion = completion
+  }
+
+  /// The request for another try, unless it has had them all.
+  var repeated: PendingRequest? {
+    guard repetitions < Self.mostRepetitions else { return nil }
+    var again = self
+    again.repetitions += 1
+    return again
+  }
+
+  func fail(_ fault: HTTPFault) {
+    completion(.failure(fault))
+  }
+
+  func answer(_ response: HTTPResponse) {
+    completion(.success(response))
+  }
+}

@@ -1,3 +1,6 @@
+import Crypto
+import FoundationEssentials
+
 /// Makes the headers of an event in CloudEvents' binary mode.
 struct EventHeaders: Sendable {
   private let constant: [RecordHeader]
@@ -84,5 +87,96 @@ extension String {
       guard (isUppercase ? byte | 0x20 : byte) == expected.next() else { return false }
     }
     return true
+  }
+}
+
+/// The ids of the worker's events: UUIDs of version 5 (RFC 9562, section 5.5), so that an event that is published again
+/// has the id that it had before.
+///
+/// The name is `topic/partition/offset` of the request for its result. Behind it stands `/progress/<number>` for a
+/// progress event, `/order/<account>/<orderId>` for the result of an order that a sweep found, `/sweep` for the result of
+/// a sweep that a dead-man's switch began, and `/confirmation/<account>/<orderId>` for a confirmation. No topic's name has
+/// a slash in it, so that they never meet.
+public enum EventIdentity {
+  /// The namespace of all ids: `c2f1b989-56aa-4786-90d7-7de213e64324`.
+  public static let namespace = UUID(
+    uuid: (0xC2, 0xF1, 0xB9, 0x89, 0x56, 0xAA, 0x47, 0x86, 0x90, 0xD7, 0x7D, 0xE2, 0x13, 0xE6, 0x43, 0x24)
+  )
+
+  /// The id of the result of the request at `source`.
+  public static func result(of source: SourceCoordinates) -> UUID {
+    uuid(of: source, sequence: nil)
+  }
+
+  /// The id of this result.
+  public static func id(of result: CancelResult) -> UUID {
+    if let orderID = result.orderID, result.echo.details.sweptBy != nil {
+      return uuid(of: result.source, path: "order/\(result.account?.description ?? "")/\(orderID)")
+    }
+    if case .fired? = result.sweep?.deadMansSwitch { return uuid(of: result.source, path: "sweep") }
+    return uuid(of: result.source, sequence: nil)
+  }
+
+  /// The id of the confirmation of this account's order, for the request at `source`.
+  public static func confirmation(of source: SourceCoordinates, _ orderID: OrderID, _ account: AccountName) -> UUID {
+    uuid(of: source, path: "confirmation/\(account)/\(orderID)")
+  }
+
+  private static func uuid(of source: SourceCoordinates, path: String) -> UUID {
+    let namespace = withUnsafeBytes(of: namespace.uuid) { Array($0) }
+    return uuid(fromDigest: Insecure.SHA1.hash(data: namespace + Array("\(source)/\(path)".utf8)))
+  }
+
+  /// The id of the progress event with that number of the request at `source`.
+  public static func progress(of source: SourceCoordinates, sequence: Int) -> UUID {
+    uuid(of: source, sequence: sequence)
+  }
+
+  private static func uuid(of source: SourceCoordinates, sequence: Int?) -> UUID {
+    var topic = source.topic
+    let name = topic.withUTF8 { topic in
+      [UInt8](upTo: 16 + topic.count + 2 * 21 + 30) { name in
+        withUnsafeBytes(of: namespace.uuid) { $0.withMemoryRebound(to: UInt8.self) { name.append($0) } }
+        name.append(topic)
+        name.append(UInt8(ascii: "/"))
+        name.append(decimal: Int64(source.partition))
+        name.append(UInt8(ascii: "/"))
+        name.append(decimal: source.offset)
+        guard let sequence else { return }
+        for byte in "/progress/".utf8 { name.append(byte) }
+        name.append(decimal: Int64(sequence))
+      }
+    }
+    return uuid(fromDigest: Insecure.SHA1.hash(data: name))
+  }
+
+  private static func uuid(fromDigest digest: Insecure.SHA1Digest) -> UUID {
+    var octets: uuid_t = (0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0)
+    withUnsafeMutableBytes(of: &octets) { target in
+      digest.withUnsafeBytes { target.copyMemory(from: UnsafeRawBufferPointer(rebasing: $0.prefix(target.count))) }
+    }
+    octets.6 = octets.6 & 0x0F | 0x50
+    octets.8 = octets.8 & 0x3F | 0x80
+    return UUID(uuid: octets)
+  }
+}
+
+extension UUID {
+  /// A random UUID (version 4) from the system's generator.
+  ///
+  /// `UUID()` opens `/dev/urandom` anew each time on Linux: a tenth of what a request costs.
+  public static func random() -> UUID {
+    var generator = SystemRandomNumberGenerator()
+    var high = generator.next()
+    var low = generator.next()
+    high = high & ~0xF000 | 0x4000
+    low = low & ~(0b11 << 62) | 0b10 << 62
+    func byte(_ word: UInt64, _ index: Int) -> UInt8 { UInt8(truncatingIfNeeded: word >> (56 - 8 * index)) }
+    return UUID(
+      uuid: (
+        byte(high, 0), byte(high, 1), byte(high, 2), byte(high, 3), byte(high, 4), byte(high, 5), byte(high, 6),
+        byte(high, 7), byte(low, 0), byte(low, 1), byte(low, 2), byte(low, 3), byte(low, 4), byte(low, 5), byte(low, 6),
+        byte(low, 7)
+      ))
   }
 }
