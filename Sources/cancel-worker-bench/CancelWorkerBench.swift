@@ -21,15 +21,26 @@ struct CancelWorkerBench: AsyncParsableCommand {
 struct MeasureCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "measure",
-    abstract: "Prints a table of figures, each with its floor from the same run.",
+    abstract: "Prints a table of figures, each with its floor from the same turn.",
     discussion: """
-      Needs a broker at KAFKA_BOOTSTRAP. Parts: floors, throughput, latency, allocations, idle, restore, kill-switch, \
-      partitions, accounts, ledgers.
+      Needs a broker at KAFKA_BOOTSTRAP. Parts: floors, throughput, latency, backlog, allocations, idle, restore, \
+      kill-switch, partitions, accounts, ledgers, ten-million; the last one only where it is named.
+
+      Values are the middle of all turns. A ratio is taken within a turn; its least and its greatest stand behind it.
       """
   )
 
   @Option(help: "The worker's binary; the one beside this by default.")
   var worker: String?
+
+  @Option(help: "Another build of the worker, measured in the same turns and compared with.")
+  var beside: String?
+
+  @Option(help: "A file that an earlier run has written with --json, to compare with.")
+  var against: String?
+
+  @Option(help: "How often everything is measured.")
+  var turns = 3
 
   @Option(help: "Only these parts, separated by commas.")
   var only: String?
@@ -37,31 +48,52 @@ struct MeasureCommand: AsyncParsableCommand {
   @Flag(help: "A tenth of the load: for a first look.")
   var quick = false
 
-  @Option(help: "Where to write the figures as JSON.")
+  @Option(help: "Where to write the figures for a later --against.")
   var json: String?
+
+  func validate() throws {
+    if turns < 1 { throw ValidationError("--turns \(turns) measures nothing; give 1 or more.") }
+    if beside != nil, against != nil {
+      throw ValidationError("Give either --beside or --against: the table has one column to compare with.")
+    }
+  }
 
   func run() async throws {
     guard let bootstrap = ProcessInfo.processInfo.environment["KAFKA_BOOTSTRAP"] else {
       throw ValidationError("KAFKA_BOOTSTRAP names no broker, such as localhost:9092; Deploy/bench.sh starts one.")
     }
     let parts = try chosenParts()
+    let earlier = try against.map { try Report.figures(of: URL(fileURLWithPath: $0)) }
     let own = URL(fileURLWithPath: CommandLine.arguments[0])
-    let bench = Bench(
-      bootstrap: bootstrap, ownBinary: own,
-      worker: worker.map { URL(fileURLWithPath: $0) }
-        ?? own.deletingLastPathComponent().appendingPathComponent("cancel-worker"),
-      scale: quick ? 10 : 1)
-    var report = Report()
-    for part in BenchPart.allCases where parts.contains(part) {
-      FileHandle.standardError.write(Data("measuring \(part.rawValue) …\n".utf8))
-      try await bench.measure(part, into: &report)
+    func bench(_ worker: URL) -> Bench {
+      Bench(bootstrap: bootstrap, ownBinary: own, worker: worker, scale: quick ? 10 : 1)
     }
-    print(report.table)
-    if let json { try report.json.write(to: URL(fileURLWithPath: json)) }
+    let subject = bench(
+      worker.map { URL(fileURLWithPath: $0) }
+        ?? own.deletingLastPathComponent().appendingPathComponent("cancel-worker"))
+    let other = beside.map { bench(URL(fileURLWithPath: $0)) }
+    var report = Report()
+    var otherReport = Report()
+    for turn in 1...turns {
+      for part in BenchPart.allCases where parts.contains(part) {
+        FileHandle.standardError.write(Data("turn \(turn) of \(turns): \(part.rawValue) …\n".utf8))
+        guard part != .floors else {
+          var floors = Report()
+          try await subject.measure(part, into: &floors)
+          report.add(floors)
+          if other != nil { otherReport.add(floors) }
+          continue
+        }
+        try await subject.measure(part, into: &report)
+        if let other { try await other.measure(part, into: &otherReport) }
+      }
+    }
+    print(report.table(comparedWith: other == nil ? earlier : otherReport.figures))
+    if let json { try report.write(to: URL(fileURLWithPath: json)) }
   }
 
   private func chosenParts() throws -> Set<BenchPart> {
-    guard let only else { return Set(BenchPart.allCases) }
+    guard let only else { return Set(BenchPart.allCases).subtracting([.tenMillion]) }
     return Set(
       try only.split(separator: ",").map { name in
         guard let part = BenchPart(rawValue: String(name)) else {

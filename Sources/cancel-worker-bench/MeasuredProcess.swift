@@ -5,12 +5,13 @@ import WorkerHarness
 struct BenchWorker {
   let process: MeasuredProcess
   let log: URL
+  private let port: Int
   /// From its start until it said that it is ready.
   let startSeconds: Double
 
   init(binary: URL, environment: [String: String], log: URL) async throws {
     self.log = log
-    let port = try WorkerHarness.freePort()
+    port = try WorkerHarness.freePort()
     let start = monotonicNanoseconds()
     process = try MeasuredProcess(
       binary: binary, arguments: ["run"],
@@ -23,6 +24,18 @@ struct BenchWorker {
       try await Task.sleep(for: .milliseconds(5))
     }
     startSeconds = Double(monotonicNanoseconds() - start) / 1e9
+  }
+
+  /// Waits until the worker has taken up so many requests; looks every 50 ms.
+  func waitForReceived(_ count: Int) async throws {
+    while true {
+      let text = try await WorkerHarness.page("http://127.0.0.1:\(port)/status").text
+      if let received = text.firstMatch(of: /"received":(\d+)/).flatMap({ Int($0.1) }), received >= count { return }
+      guard process.isRunning else {
+        throw WorkerEnded(status: process.terminationStatus, log: WorkerHarness.tail(of: log))
+      }
+      try await Task.sleep(for: .milliseconds(50))
+    }
   }
 }
 

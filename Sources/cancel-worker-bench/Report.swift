@@ -1,20 +1,27 @@
 import Foundation
 
-/// One measured figure, with the floor that the same run measured, and what is to be reached.
+/// One measured figure: a value for each turn, with the floors that the same turns measured, and what is to be reached.
 struct Figure: Codable {
   var name: String
   var setting: String
-  var value: Double
   var unit: String
-  /// What the machine allows, as the same run measured it.
-  var floor: Double?
+  /// One for each turn, in order.
+  var values: [Double]
+  /// What the machine allowed, as the same turns measured it; empty where nothing bounds the figure.
+  var floors: [Double]
   /// What is to be reached: at most this, or at least this where more is better.
   var target: Double?
   var moreIsBetter = false
 
-  var ratio: Double? { floor.map { value / $0 } }
+  /// The middle of all turns.
+  var value: Double { Percentiles(values)[0.5] }
+
+  /// Each turn's value divided by its floor.
+  var ratios: [Double] { zip(values, floors).map { $0 / $1 } }
 
   var meetsTarget: Bool? { target.map { moreIsBetter ? value >= $0 : value <= $0 } }
+
+  func isSame(as other: Figure) -> Bool { name == other.name && setting == other.setting }
 }
 
 /// Exact percentiles of samples.
@@ -36,30 +43,54 @@ struct Percentiles {
 struct Report {
   private(set) var figures: [Figure] = []
 
+  /// Notes a turn's value.
   mutating func add(
     _ name: String, _ setting: String, _ value: Double, _ unit: String, floor: Double? = nil, target: Double? = nil,
     moreIsBetter: Bool = false
   ) {
-    figures.append(
-      Figure(
-        name: name, setting: setting, value: value, unit: unit, floor: floor, target: target, moreIsBetter: moreIsBetter
-      ))
+    let figure = Figure(
+      name: name, setting: setting, unit: unit, values: [value], floors: floor.map { [$0] } ?? [], target: target,
+      moreIsBetter: moreIsBetter)
+    guard let index = figures.firstIndex(where: figure.isSame) else { return figures.append(figure) }
+    figures[index].values.append(value)
+    figures[index].floors += figure.floors
   }
 
+  /// Notes all that another report of one turn holds.
+  mutating func add(_ turn: Report) {
+    for figure in turn.figures {
+      for (number, value) in figure.values.enumerated() {
+        add(
+          figure.name, figure.setting, value, figure.unit,
+          floor: figure.floors.indices.contains(number) ? figure.floors[number] : nil, target: figure.target,
+          moreIsBetter: figure.moreIsBetter)
+      }
+    }
+  }
+
+  /// The value of the latest turn.
   func value(_ name: String, _ setting: String = "") -> Double? {
-    figures.first { $0.name == name && $0.setting == setting }?.value
+    figures.first { $0.name == name && $0.setting == setting }?.values.last
   }
 
-  /// A table for people.
-  var table: String {
-    let head = ["FIGURE", "SETTING", "VALUE", "FLOOR", "RATIO", "TARGET", ""]
+  /// A table for people; where there are figures to compare with, the ratio to theirs stands beside each.
+  ///
+  /// Values are the middle of all turns; ratios have their least and greatest behind them.
+  func table(comparedWith others: [Figure]? = nil) -> String {
+    let comparison = others == nil ? [] : ["OTHER", "TO OTHER"]
+    let head = ["FIGURE", "SETTING", "VALUE", "FLOOR", "TO FLOOR"] + comparison + ["TARGET", ""]
     let rows = figures.map { figure in
-      [
-        figure.name, figure.setting, "\(Report.text(figure.value)) \(figure.unit)",
-        figure.floor.map(Report.text) ?? "", figure.ratio.map { String(format: "%.2f", $0) } ?? "",
-        figure.target.map { (figure.moreIsBetter ? "≥ " : "≤ ") + Report.text($0) } ?? "",
-        figure.meetsTarget.map { $0 ? "reached" : "missed" } ?? "",
-      ]
+      var row = [figure.name, figure.setting, "\(Report.text(figure.value)) \(figure.unit)"]
+      row.append(figure.floors.isEmpty ? "" : Report.text(Percentiles(figure.floors)[0.5]))
+      row.append(Report.spread(figure.ratios))
+      if let others {
+        let other = others.first(where: figure.isSame)
+        row.append(other.map { Report.text($0.value) } ?? "")
+        row.append(other.map { Report.spread(figure.ratios(to: $0)) } ?? "")
+      }
+      row.append(figure.target.map { (figure.moreIsBetter ? "≥ " : "≤ ") + Report.text($0) } ?? "")
+      row.append(figure.meetsTarget.map { $0 ? "reached" : "missed" } ?? "")
+      return row
     }
     let lines = [head] + rows
     let widths = head.indices.map { column in lines.map { $0[column].count }.max() ?? 0 }
@@ -68,13 +99,24 @@ struct Report {
     }.joined(separator: "\n")
   }
 
-  /// The same for machines.
-  var json: Data {
-    get throws {
-      let encoder = JSONEncoder()
-      encoder.outputFormatting = [.prettyPrinted, .sortedKeys]
-      return try encoder.encode(figures)
-    }
+  /// The same for machines: what `--against` reads.
+  func write(to file: URL) throws {
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.prettyPrinted, .sortedKeys]
+    try FileManager.default.createDirectory(at: file.deletingLastPathComponent(), withIntermediateDirectories: true)
+    try encoder.encode(figures).write(to: file)
+  }
+
+  /// The figures that a run has written.
+  static func figures(of file: URL) throws -> [Figure] {
+    try JSONDecoder().decode([Figure].self, from: Data(contentsOf: file))
+  }
+
+  /// The middle, with the least and the greatest where there are several.
+  private static func spread(_ ratios: [Double]) -> String {
+    guard let least = ratios.min(), let greatest = ratios.max() else { return "" }
+    let middle = String(format: "%.2f", Percentiles(ratios)[0.5])
+    return ratios.count == 1 ? middle : middle + String(format: " (%.2f–%.2f)", least, greatest)
   }
 
   private static func text(_ value: Double) -> String {
@@ -83,5 +125,13 @@ struct Report {
     case 10...: String(format: "%.1f", value)
     default: String(format: "%.2f", value)
     }
+  }
+}
+
+extension Figure {
+  /// Turn by turn where both have as many turns, else to the middle of the other's.
+  fileprivate func ratios(to other: Figure) -> [Double] {
+    values.count == other.values.count
+      ? zip(values, other.values).map { $0 / $1 } : values.map { $0 / other.value }
   }
 }
