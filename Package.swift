@@ -158,7 +158,13 @@ let package = Package(
         .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
       ]
     ),
-    .target(name: "WorkerHarness"),
+    .target(
+      name: "WorkerHarness",
+      dependencies: [
+        .product(name: "AsyncHTTPClient", package: "async-http-client"),
+        .product(name: "NIOCore", package: "swift-nio"),
+      ]
+    ),
     .target(
       name: "Fuzz",
       dependencies: [

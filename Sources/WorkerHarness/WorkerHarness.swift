@@ -1,8 +1,6 @@
+import AsyncHTTPClient
 import Foundation
-
-#if canImport(FoundationNetworking)
-  import FoundationNetworking
-#endif
+import NIOCore
 
 /// What the benchmark and the tests of whole workers need around a worker in a process of its own.
 public enum WorkerHarness {
@@ -23,12 +21,14 @@ public enum WorkerHarness {
     return Int(UInt16(bigEndian: address.sin_port))
   }
 
-  /// The status of a page, with its headers and body as text.
+  /// The status of a page, with its headers and body as text; at most 16 MiB of it.
+  ///
+  /// Foundation's own client would have a statically linked program need libcurl.
   public static func page(_ url: String) async throws -> (status: Int, text: String) {
-    guard let address = URL(string: url) else { throw CocoaError(.fileReadInvalidFileName) }
-    let (data, response) = try await URLSession.shared.data(from: address)
-    guard let answer = response as? HTTPURLResponse else { throw CocoaError(.fileReadUnknown) }
-    return (answer.statusCode, "\(answer.allHeaderFields)\n" + String(decoding: data, as: UTF8.self))
+    let response = try await HTTPClient.shared.execute(HTTPClientRequest(url: url), timeout: .seconds(10))
+    let body = try await response.body.collect(upTo: 16 << 20)
+    let head = response.headers.map { "\($0.name): \($0.value)\n" }.joined()
+    return (Int(response.status.code), "\(head)\n\(String(buffer: body))")
   }
 
   /// The end of a log, for the message of a failure.

@@ -74,7 +74,17 @@ extension Bench {
     for guarantee in Bench.guarantees {
       let stage = try await stage(notesArrivals: true)
       let worker = try await stage.worker(["DELIVERY_GUARANTEE": guarantee])
+      let processor = worker.process.cpuMicroseconds
+      let threads = worker.process.threadMicroseconds
       let samples = try await steady(stage, watching: stage.names.results)
+      let requests = Double(samples.sent)
+      report.add(
+        "CPU per request at 200/s", guarantee, (worker.process.cpuMicroseconds - processor) / requests, "µs",
+        target: guarantee == "exactlyOnce" ? 700 : nil)
+      let used = worker.process.threadMicroseconds.merging(threads) { $0 - $1 }.mapValues { $0 / requests }
+      for (thread, microseconds) in used.sorted(by: { $0.value > $1.value }) where microseconds >= 20 {
+        report.add("CPU per request at 200/s, \(thread)", guarantee, microseconds, "µs")
+      }
       worker.process.stop()
       try await stage.clear()
       let call = Percentiles(samples.call)
@@ -100,6 +110,8 @@ extension Bench {
   }
 
   private struct Samples {
+    /// Requests published, those that warm up included.
+    var sent: Int
     var call: [Double] = []
     var result: [Double] = []
   }
@@ -137,7 +149,7 @@ extension Bench {
     await producer.close(timeout: .seconds(5))
     let arrivals = stage.stub.arrivals.withLock { $0 }
     let answered = results.withLock { $0 }
-    var samples = Samples()
+    var samples = Samples(sent: count)
     for number in warmUp..<count {
       if let arrival = arrivals[Int64(number + 1)] { samples.call.append(Double(arrival - sent[number]) / 1e6) }
       if let result = answered[number + 1] { samples.result.append(Double(result - sent[number]) / 1e6) }
