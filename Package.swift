@@ -207,7 +207,8 @@ let package = Package(
       dependencies: ["Simulation", .product(name: "ArgumentParser", package: "swift-argument-parser")],
       path: "Tests/SimulationRunner"
     ),
-    .testTarget(name: "KafkaTests", dependencies: ["Kafka", .product(name: "Logging", package: "swift-log")]),
+    .testTarget(
+      name: "KafkaTests", dependencies: ["CancelCore", "Kafka", .product(name: "Logging", package: "swift-log")]),
     .testTarget(
       name: "CancelContractTests",
       dependencies: [

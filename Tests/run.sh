@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Runs the tests. Installs what they need, starts a broker of its own on a free port and stops it.
 #
-#   Tests/run.sh                 every test
+#   Tests/run.sh                 every test; those that meet librdkafka also with the image's version of it
 #   Tests/run.sh chaos           only the crash test: the worker is killed again and again under load
 #   Tests/run.sh soak [MINUTES]  only the soak, 20 minutes by default, against a release build of the worker
 #   Tests/run.sh simulate [N]    N histories of whole workers on virtual time (20000 by default), then every known
@@ -23,6 +23,13 @@ swift build --build-tests --explicit-target-dependency-import-check error
 run_target() {
   local log=$logs/$1.log
   swift test --skip-build --filter "${1}Tests\\." 2>&1 | tee "$log"
+}
+
+# The same with another librdkafka than the system's: what talks to a broker, and whole workers.
+run_with_librdkafka() {
+  LIBRDKAFKA_VERSION=$1 LD_LIBRARY_PATH=$2 swift test --skip-build \
+    --filter '^(KafkaTests|IntegrationTests)\.' --skip '(SoakTests|SweepTests|QuotaTests|HistoryCommandsTests)' \
+    2>&1 | tee "$logs/librdkafka-$1.log"
 }
 
 # A crash leaves no line of its own: then the end tells.
@@ -49,6 +56,11 @@ soak)
     target=$(basename "$folder" Tests)
     run_target "$target" || failed+=("$target")
   done
+  if library=$(Tests/librdkafka.sh 2.8.0); then
+    run_with_librdkafka 2.8.0 "$library" || failed+=(librdkafka-2.8.0)
+  else
+    echo "skipped: the tests with librdkafka 2.8.0, which PyPI did not give"
+  fi
   if [ "${#failed[@]}" -gt 0 ]; then
     for target in "${failed[@]}"; do tell_failures "$target"; done
     echo "failed: ${failed[*]}; the whole output is in $logs" >&2

@@ -282,6 +282,9 @@ extension ConsumerLoop {
 
   /// Resuming alone does not wake the thread that fetches, which may then sleep for another second; seeking does. So
   /// each partition is sought to its present position. Nothing of it is queued, and nothing can be meanwhile.
+  ///
+  /// From librdkafka 2.1 on seeking wakes it no more; what does is an answer on its connection. So the leaders are asked
+  /// for the logs' ends, and nobody waits for what they answer.
   private func resume(_ partitions: [KafkaTopicPartition], _ client: OpaquePointer) {
     guard !partitions.isEmpty else { return }
     let list = TopicPartitions(partitions)
@@ -297,6 +300,10 @@ extension ConsumerLoop {
     }
     rd_kafka_resume_partitions(client, list.pointer)
     if let error = rd_kafka_seek_partitions(client, list.pointer, 0) { rd_kafka_error_destroy(error) }
+    guard rd_kafka_version() >= 0x0201_0000 else { return }
+    let ends = TopicPartitions(partitions)
+    for index in partitions.indices { ends.setOffset(Int64(RD_KAFKA_OFFSET_END), at: index) }
+    rd_kafka_offsets_for_times(client, ends.pointer, 1)
   }
 }
 

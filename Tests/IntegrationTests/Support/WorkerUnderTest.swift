@@ -24,7 +24,10 @@ final class WorkerUnderTest: Sendable {
     let process = Process()
     process.executableURL = WorkerUnderTest.binary
     process.arguments = arguments
-    process.environment = environment.merging(["PATH": "/usr/bin:/bin"]) { given, _ in given }
+    var surroundings = ["PATH": "/usr/bin:/bin"]
+    // The worker loads the same librdkafka as the tests.
+    surroundings["LD_LIBRARY_PATH"] = ProcessInfo.processInfo.environment["LD_LIBRARY_PATH"]
+    process.environment = environment.merging(surroundings) { given, _ in given }
     process.standardInput = FileHandle.nullDevice
     if !FileManager.default.fileExists(atPath: log.path) {
       _ = FileManager.default.createFile(atPath: log.path, contents: nil)

@@ -1,3 +1,4 @@
+import CancelCore
 import Kafka
 import Synchronization
 import Testing

@@ -1,3 +1,4 @@
+import Foundation
 import Logging
 import Testing
 
@@ -54,7 +55,8 @@ import Testing
     #expect(shown.allSatisfy { !$0.contains(secret) })
     do {
       _ = try ClientSettings().makeConfiguration(for: configuration, logLevel: 6)
-      Issue.record("the mechanism is none")
+      // From 2.1 on the key is read only where a client is made.
+      #expect(!KafkaLibrary.version.hasPrefix("2.0."), "the key is none")
     } catch {
       #expect(!"\(error)".contains(secret))
     }
@@ -80,6 +82,18 @@ import Testing
     #expect(texts["sasl.jaas.config"]?.contains("JAAS configuration is not supported") == true, "\(faults)")
     #expect(texts["sasl.kerberos.min.time.before.relogin"]?.isEmpty == false)
     #expect(!"\(faults)".contains("canary"), "\(faults)")
+  }
+
+  /// `Tests/run.sh` runs the tests with two versions: the one that is wanted is the one that is loaded.
+  @Test(.enabled(if: ProcessInfo.processInfo.environment["LIBRDKAFKA_VERSION"] != nil))
+  func theWantedLibrdkafkaIsLoaded() {
+    #expect(KafkaLibrary.version == ProcessInfo.processInfo.environment["LIBRDKAFKA_VERSION"])
+  }
+
+  @Test func versionsBefore24SpinInTransactions() {
+    #expect(KafkaLibrary.spinsInTransactions(0x0200_02FF) && KafkaLibrary.spinsInTransactions(0x0203_00FF))
+    #expect(!KafkaLibrary.spinsInTransactions(0x0204_00FF) && !KafkaLibrary.spinsInTransactions(0x0208_00FF))
+    #expect(KafkaLibrary.spinsInTransactions == (KafkaLibrary.version.hasPrefix("2.0.")))
   }
 
   @Test func whatThisBuildOfLibrdkafkaCanNotDoIsNamedWithAPackage() {
