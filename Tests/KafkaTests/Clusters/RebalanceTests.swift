@@ -93,6 +93,9 @@ import Testing
   func partitionsStillBelongToTheMemberWhileItIsToldOfTheirRevocation(_ cluster: TestCluster) async throws {
     let cluster = try cluster.open()
     let topic = try await cluster.createTopic("revoked", partitions: 2)
+    // As many as are committed below: a position beyond the end of its log is a fault.
+    try await cluster.publish(
+      (0..<20).map { KafkaRecord(topic: topic, partition: $0 % 2, key: nil, value: Array("\($0)".utf8)) })
     let group = OpenCluster.uniqueName("group")
     let asked = Recorder(false)
     let gate = Gate()
@@ -128,6 +131,9 @@ import Testing
   func aTransactionGoesThroughWhileThePartitionsAreBeingRevoked(_ cluster: TestCluster) async throws {
     let cluster = try cluster.open()
     let topic = try await cluster.createTopic("revoked", partitions: 2)
+    // As many as are committed below: a position beyond the end of its log is a fault.
+    try await cluster.publish(
+      (0..<20).map { KafkaRecord(topic: topic, partition: $0 % 2, key: nil, value: Array("\($0)".utf8)) })
     let group = OpenCluster.uniqueName("group")
     let asked = Recorder(false)
     let gate = Gate()
