@@ -52,7 +52,15 @@ bill() {
   Deploy/sbom.sh >"$scratch/cancel-worker.spdx.json" && silent pyspdxtools -i "$scratch/cancel-worker.spdx.json"
 }
 
+# A package that the build resolves without a pin would come at any version.
+pins() {
+  [ -f Package.resolved ] || swift package resolve
+  silent comm -13 <(grep -v '^#' Deploy/pins.txt | cut -d' ' -f1 | sort) \
+    <(sed -n 's/.*"identity" : "\(.*\)".*/\1/p' Package.resolved | sort)
+}
+
 check "Dockerfile" hadolint Deploy/Dockerfile
+check "pins" pins
 check "compose" silent docker-compose --profile observability config --quiet
 if command -v kubectl >/dev/null; then
   for folder in Deploy/kubernetes/base Deploy/kubernetes/overlays/*/; do check "$folder" kubernetes "$folder"; done
@@ -79,9 +87,10 @@ check "bill of materials" bill
 # What Deploy/build.sh made; the package's own test builds it where it is missing.
 if [ -x .build/release/cancel-worker ] && [ "$(id -u)" = 0 ]; then
   check "Debian package" Tests/deb.sh .build/release/cancel-worker
+  check "image's Debian" Tests/image.sh .build/release/cancel-worker
 else
-  echo "skipped Debian package: Tests/deb.sh builds it for production, as root"
-  skipped=$((skipped + 1))
+  echo "skipped Debian package, image's Debian: Tests/deb.sh and Tests/image.sh build them for production, as root"
+  skipped=$((skipped + 2))
 fi
 echo "$passed passed, $failed failed, $skipped skipped"
 [ "$failed" = 0 ]
