@@ -163,8 +163,8 @@ package func percentDecoded(_ text: Substring) -> String? {
   return String(validating: bytes, as: UTF8.self)
 }
 
-/// A request with the one who waits for its response.
-struct PendingRequest {
+/// A request with the one who waits for its response. An object, for it passes through many hands.
+final class PendingRequest: Sendable {
   /// No request is sent more often than this for being turned away unprocessed; one more is answered with the fault.
   private static let mostRepetitions = 2
 
@@ -173,23 +173,23 @@ struct PendingRequest {
   let onBody: (@Sendable (ByteBuffer) -> Void)?
   let completion: @Sendable (Result<HTTPResponse, HTTPFault>) -> Void
   /// How often it was turned away and sent again.
-  private var repetitions = 0
+  private let repetitions: Int
 
   init(
-    request: HTTPRequest, onBody: (@Sendable (ByteBuffer) -> Void)? = nil,
+    request: HTTPRequest, onBody: (@Sendable (ByteBuffer) -> Void)? = nil, repetitions: Int = 0,
     completion: @escaping @Sendable (Result<HTTPResponse, HTTPFault>) -> Void
   ) {
     self.request = request
     self.onBody = onBody
+    self.repetitions = repetitions
     self.completion = completion
   }
 
   /// The request for another try, unless it has had them all.
   var repeated: PendingRequest? {
     guard repetitions < Self.mostRepetitions else { return nil }
-    var again = self
-    again.repetitions += 1
-    return again
+    return PendingRequest(
+      request: request, onBody: onBody, repetitions: repetitions + 1, completion: completion)
   }
 
   func fail(_ fault: HTTPFault) {

@@ -301,7 +301,8 @@ extension CancelEngine {
     part.extraRecords[ref.key, default: []].formUnion(earlier)
   }
 
-  private func write(_ value: [UInt8]?, _ ref: OrderRef, piece: Int = 0, into batch: inout CommitBatch) {
+  // Mutating though it changes nothing: else its callers copy the whole engine for it.
+  private mutating func write(_ value: [UInt8]?, _ ref: OrderRef, piece: Int = 0, into batch: inout CommitBatch) {
     guard let orderID = OrderID(ref.key.orderID) else {
       preconditionFailure("An order's key was made from a positive id.")
     }

@@ -46,9 +46,13 @@ extension CancelEngine {
   /// asks for that.
   mutating func confirmLater(_ order: OpenOrder, at now: Timestamp) {
     let ref = order.ref
+    // By place: most orders end here, and their requests are not worth a copy.
+    guard
+      policy.confirms
+        || order.requests.indices.contains(where: { order.requests[$0].received.request.details.wantsConfirmation })
+    else { return }
     let asking = order.requests.first { $0.received.request.details.wantsConfirmation } ?? order.requests.first
-    guard let received = asking?.received, policy.confirms || received.request.details.wantsConfirmation,
-      partitions[ref.partition].annex.confirmations[ref.key] == nil
+    guard let received = asking?.received, partitions[ref.partition].annex.confirmations[ref.key] == nil
     else { return }
     var echo = received.echo
     // The result repeats the context: an event about the same order need not.

@@ -226,12 +226,12 @@ extension CancelEngine {
 
   private mutating func settle(_ slot: OrderSlot, _ answer: CancelAnswer, at now: Timestamp) {
     let order = orders.remove(slot)
-    guard let first = order.requests.first else { preconditionFailure("An open order has a request.") }
+    precondition(!order.requests.isEmpty, "An open order has a request.")
     let accepted = answer.kind == .accepted
     let settled = SettledOutcome(
       until: now + (accepted ? policy.acceptedWindow : policy.rejectedWindow),
       outcome: accepted ? .accepted : .rejected,
-      cancelID: first.received.request.cancelID,
+      cancelID: order.requests[0].received.request.cancelID,
       token: answer.token,
       problem: answer.problem,
       httpStatus: answer.httpStatus,

@@ -72,7 +72,7 @@ extension ByteSink {
 
   mutating func requests(_ requests: ArraySlice<OpenRequest>) {
     count(requests.count)
-    for request in requests { self.request(request) }
+    for index in requests.indices { request(requests[index]) }
   }
 
   fileprivate mutating func request(_ open: OpenRequest) {

@@ -5,6 +5,8 @@ import CancelCore
 ///
 /// Every method is called on the worker's event loop and must return at once.
 public protocol WorkerObserver: Sendable {
+  /// Whether `arrived` is to be called; `false` unless the observer says otherwise.
+  var seesArrivals: Bool { get }
   /// A request was read and is about to be given to the engine. What the observer changes in its echoed headers (a
   /// trace's context) goes on with the request into the ledger, its calls and its result.
   func arrived(_ request: inout ReceivedRequest, at now: Timestamp)
@@ -42,6 +44,8 @@ public protocol WorkerObserver: Sendable {
 }
 
 extension WorkerObserver {
+  /// No: most observers begin with what was received.
+  public var seesArrivals: Bool { false }
   /// Nothing, unless the observer wants to know.
   public func arrived(_ request: inout ReceivedRequest, at now: Timestamp) {}
   /// Nothing, unless the observer wants to know.

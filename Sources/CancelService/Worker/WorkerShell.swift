@@ -27,6 +27,8 @@ actor WorkerShell {
   nonisolated var unownedExecutor: UnownedSerialExecutor { eventLoop.executor.asUnownedSerialExecutor() }
 
   let surroundings: Surroundings
+  /// Those of the observers that change messages before the worker has them.
+  private let arrivalObservers: [any WorkerObserver]
   /// How long the group may take to confirm positions.
   private let confirmationTimeout: Duration
   private let onFailure: @Sendable (any Error) -> Void
@@ -49,6 +51,7 @@ actor WorkerShell {
   ) {
     self.eventLoop = eventLoop
     self.surroundings = surroundings
+    arrivalObservers = surroundings.observers.filter(\.seesArrivals)
     self.onFailure = onFailure
     confirmationTimeout = settings.drainTimeout
     directory = AccountDirectory(accounts)
@@ -56,7 +59,7 @@ actor WorkerShell {
     stepped = reading.stepped
     worker = Worker(
       settings, accounts: directory.quotaKeys, environments: directory.environments,
-      seed: UInt64.random(in: 0 ... .max), requestID: { UUID.random() },
+      seed: UInt64.random(in: 0 ... .max), requestID: { [uuids = RandomUUIDs()] in uuids.next() },
       at: reading.time)
   }
 
@@ -167,17 +170,18 @@ actor WorkerShell {
   private func announced(
     _ messages: [IncomingMessage], _ number: UInt64, at now: Timestamp
   ) -> [IncomingMessage] {
-    messages.map { message in
+    guard !arrivalObservers.isEmpty else { return messages }
+    return messages.map { message in
       guard worker.receives(message.raw.partition, number: number) else { return message }
       switch message {
       case .request(var request, let raw):
-        for observer in surroundings.observers { observer.arrived(&request, at: now) }
+        for observer in arrivalObservers { observer.arrived(&request, at: now) }
         return .request(request, raw: raw)
       case .sweep(var sweep, let raw):
-        for observer in surroundings.observers { observer.arrived(&sweep, at: now) }
+        for observer in arrivalObservers { observer.arrived(&sweep, at: now) }
         return .sweep(sweep, raw: raw)
       case .unreadable(var unreadable, let raw):
-        for observer in surroundings.observers { observer.arrived(&unreadable, at: now) }
+        for observer in arrivalObservers { observer.arrived(&unreadable, at: now) }
         return .unreadable(unreadable, raw: raw)
       }
     }

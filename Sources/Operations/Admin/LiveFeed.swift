@@ -61,9 +61,10 @@ public final class LiveFeed: WorkerObserver {
   public func published(_ results: [CancelResult], refused: [RefusedMessage], at now: Timestamp) {
     guard !results.isEmpty else { return }
     state.withLock { state in
-      for result in results {
-        state.totals.byOutcome[Int(result.outcome.rawValue)] += 1
-        if result.deduplicated { state.totals.duplicates += 1 }
+      // By place: an iterator copies each result, with some twenty references.
+      for index in results.indices {
+        state.totals.byOutcome[Int(results[index].outcome.rawValue)] += 1
+        if results[index].deduplicated { state.totals.duplicates += 1 }
       }
       state.totals.results += results.count
       let new = results.suffix(Self.shown).map { Entry(result: $0, publishedAt: now) }

@@ -45,6 +45,9 @@ public final class WorkerTracing: WorkerObserver {
   /// Spans that are open.
   var openSpans: Int { open.withLock { $0.count } }
 
+  /// Yes: a span begins before the engine has the request.
+  public var seesArrivals: Bool { true }
+
   /// Starts the request's span, and lets the request carry that span's context on: in the ledger, in the calls, and in
   /// the result. Where it is not called, the request keeps the context
   /// it came with.

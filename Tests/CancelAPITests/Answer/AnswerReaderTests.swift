@@ -1,4 +1,5 @@
 import CancelContract
+import CancelCore
 import Testing
 
 @testable import CancelAPI
@@ -268,5 +269,23 @@ struct HTTPDateTests {
   ])
   func readsDates(_ text: String, _ seconds: Int64) {
     #expect(HTTPDate.seconds(text) == seconds)
+    #expect(HTTPDate.seconds(Array(text.utf8).span) == seconds)
+  }
+
+  /// The form that servers send has a reader of its own: it agrees with the one for all forms, on changed dates too.
+  @Test func bothReadersAgree() {
+    var random = SplitMix64(seed: 20_261_127)
+    var read = 0
+    for _ in 0..<20_000 {
+      var bytes = Array("Sun, 06 Nov 1994 08:49:37 GMT".utf8)
+      for _ in 0..<Int.random(in: 0...2, using: &random) {
+        let place = bytes.indices.randomElement(using: &random) ?? 0
+        bytes[place] = Array("0123456789 :,GMTadejnouvSunWed".utf8).randomElement(using: &random) ?? 0
+      }
+      let text = String(decoding: bytes, as: UTF8.self)
+      #expect(HTTPDate.seconds(bytes.span) == HTTPDate.seconds(text), "\(text)")
+      if HTTPDate.seconds(text) != nil { read += 1 }
+    }
+    #expect((5000..<20_000).contains(read))
   }
 }

@@ -257,7 +257,7 @@ package struct AnswerHeaders: Hashable, Sendable {
   mutating func add(name: Span<UInt8>, value: Span<UInt8>) {
     switch name.count {
     case 4 where name.isCaseInsensitivelyEqual(to: "date"):
-      date = HTTPDate.seconds(value.text)
+      date = HTTPDate.seconds(value)
     case 6 where name.isCaseInsensitivelyEqual(to: "server"):
       takeServer(value)
     case 7 where name.isCaseInsensitivelyEqual(to: "x-iinfo"):
@@ -287,9 +287,8 @@ package struct AnswerHeaders: Hashable, Sendable {
 
   /// Adds one header given as text.
   mutating func add(name: String, value: String) {
-    let name = Array(name.utf8)
-    let value = Array(value.utf8)
-    add(name: name.span, value: value.span)
+    var (name, value) = (name, value)
+    name.withUTF8 { name in value.withUTF8 { value in add(name: name.span, value: value.span) } }
   }
 
   /// What the headers say of the quota; `nil` where they say nothing.

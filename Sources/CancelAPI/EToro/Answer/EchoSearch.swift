@@ -191,12 +191,11 @@ extension Credential {
   /// The text is searched as it is, and again each time that its escapes have been undone, until none is left: so it
   /// need not be known whether it is JSON, a URL or a page, nor how often it was encoded.
   func isRepeated(in text: Span<UInt8>) -> Bool {
-    let searches = secrets.compactMap(\.secret.search)
-    return text.withUnsafeBytes { text in
-      if searches.contains(where: { $0.isFound(in: text) }) { return true }
+    text.withUnsafeBytes { text in
+      if isRepeatedAsItIs(in: text) { return true }
       guard EscapedText.mayHaveEscapes(text), var decoded = EscapedText.decoded(text) else { return false }
       for _ in 0..<Self.mostRounds {
-        if decoded.withUnsafeBytes({ decoded in searches.contains { $0.isFound(in: decoded) } }) { return true }
+        if decoded.withUnsafeBytes(isRepeatedAsItIs) { return true }
         guard let next = decoded.withUnsafeBytes(EscapedText.decoded) else { return false }
         decoded = next
       }
@@ -206,8 +205,16 @@ extension Credential {
 
   /// Whether `text` repeats one of the secrets or a part of one.
   func isRepeated(in text: String) -> Bool {
-    let bytes = Array(text.utf8)
-    return isRepeated(in: bytes.span)
+    var text = text
+    return text.withUTF8 { isRepeated(in: $0.span) }
+  }
+
+  private func isRepeatedAsItIs(in text: UnsafeRawBufferPointer) -> Bool {
+    func isFound(_ secret: Secret) -> Bool { secret.search?.isFound(in: text) ?? false }
+    return switch self {
+    case .keyPair(let apiKey, let userKey): isFound(apiKey) || isFound(userKey)
+    case .bearer(let token): isFound(token)
+    }
   }
 }
 

@@ -178,6 +178,40 @@ package enum HTTPDate {
     return seconds(day: parts[0], month: month, year: parts[2], time: parts[3])
   }
 
+  /// The same of a header's bytes. The form that servers send is read where it lies: every answer has one.
+  static func seconds(_ value: Span<UInt8>) -> Int64? {
+    preferredForm(value) ?? seconds(value.text)
+  }
+
+  /// Of `Sun, 06 Nov 1994 08:49:37 GMT`; `nil` for anything else, however slightly it differs.
+  private static func preferredForm(_ value: Span<UInt8>) -> Int64? {
+    guard value.count == 29, value[3] == UInt8(ascii: ","), value[19] == UInt8(ascii: ":"),
+      value[22] == UInt8(ascii: ":"), [4, 7, 11, 16, 25].allSatisfy({ value[$0] == UInt8(ascii: " ") }),
+      value[26] == UInt8(ascii: "G"), value[27] == UInt8(ascii: "M"), value[28] == UInt8(ascii: "T"),
+      weekdays.contains(where: { isName($0, at: 0, of: value) }),
+      let month = months.firstIndex(where: { isName($0, at: 8, of: value) }),
+      let day = number(value, at: 5, digits: 2), let year = number(value, at: 12, digits: 4), year >= 1970,
+      let hour = number(value, at: 17, digits: 2), hour < 24,
+      let minute = number(value, at: 20, digits: 2), minute < 60,
+      let second = number(value, at: 23, digits: 2), second <= 60
+    else { return nil }
+    let date = CivilDate(year: year, month: Int64(month) + 1, day: day)
+    return date.isValid ? date.daysSinceEpoch * 86_400 + hour * 3600 + minute * 60 + second : nil
+  }
+
+  private static func isName(_ name: String, at index: Int, of value: Span<UInt8>) -> Bool {
+    zip(name.utf8, index...).allSatisfy { letter, index in value[index] | 0x20 == letter }
+  }
+
+  private static func number(_ value: Span<UInt8>, at index: Int, digits: Int) -> Int64? {
+    var number: Int64 = 0
+    for index in index..<index + digits {
+      guard let digit = value[index].decimalDigit else { return nil }
+      number = number * 10 + Int64(digit)
+    }
+    return number
+  }
+
   private static func month(_ name: Substring) -> Int64? {
     months.firstIndex { name == $0 }.map { Int64($0) + 1 }
   }
