@@ -184,12 +184,13 @@ let package = Package(
     .executableTarget(
       name: "cancel-worker-bench",
       dependencies: [
-        "AsyncHTTPCancelClient", "CancelAPI", "CancelContract", "CancelCore", "CancelService", "Kafka",
-        "WorkerHarness",
+        "AsyncHTTPCancelClient", "CancelAPI", "CancelContract", "CancelCore", "CancelService", "HTTPTransport",
+        "Kafka", "WorkerHarness",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "AsyncHTTPClient", package: "async-http-client"),
         .product(name: "Logging", package: "swift-log"),
         .product(name: "NIOCore", package: "swift-nio"),
+        .product(name: "NIOHTTP1", package: "swift-nio"),
         .product(name: "NIOPosix", package: "swift-nio"),
       ]
     ),

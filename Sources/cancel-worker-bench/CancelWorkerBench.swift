@@ -13,7 +13,7 @@ struct CancelWorkerBench: AsyncParsableCommand {
     commandName: "cancel-worker-bench",
     abstract:
       "Measures the worker as a process of its own against a lean stand-in for the API, with the floors beside it.",
-    subcommands: [MeasureCommand.self, HTTPClientCommand.self],
+    subcommands: [MeasureCommand.self, HTTPClientCommand.self, OwnPathCommand.self],
     defaultSubcommand: MeasureCommand.self
   )
 }

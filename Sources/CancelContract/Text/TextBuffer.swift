@@ -21,10 +21,8 @@ struct TextBuffer {
 
   mutating func append(_ bytes: UnsafeBufferPointer<UInt8>) {
     precondition(bytes.count <= memory.count - count, "The text must fit into the size that was asked for.")
-    for byte in bytes {
-      memory[count] = byte
-      count += 1
-    }
+    _ = memory[count...].update(fromContentsOf: bytes)
+    count += bytes.count
   }
 
   /// Appends a number in decimal digits: up to 20 bytes.
@@ -53,9 +51,9 @@ struct TextBuffer {
   /// Appends a UUID in lower case: 36 bytes.
   mutating func append(uuid: UUID) {
     withUnsafeBytes(of: uuid.uuid) { octets in
-      for (index, octet) in octets.enumerated() {
+      for index in octets.indices {
         if index == 4 || index == 6 || index == 8 || index == 10 { append(UInt8(ascii: "-")) }
-        append(hexadecimal: octet)
+        append(hexadecimal: octets[index])
       }
     }
   }

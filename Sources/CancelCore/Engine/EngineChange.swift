@@ -30,17 +30,10 @@ public enum EngineChange: Sendable, Equatable {
 
 /// The states whose changes are reported, of one key and of the API as a whole.
 struct HoldingState {
-  private var apiOutSince: Timestamp?
-  private var keyOutSince: Timestamp?
-  private var refusedSince: Timestamp?
-  private var isThrottled: Bool
-
-  init(_ key: KeyState, api: OutageGate) {
-    apiOutSince = api.outSince
-    keyOutSince = key.gate.outSince
-    refusedSince = key.breaker.confirmedRefusal?.since
-    isThrottled = key.quota.isThrottled
-  }
+  var apiOutSince: Timestamp?
+  var keyOutSince: Timestamp?
+  var refusedSince: Timestamp?
+  var isThrottled: Bool
 
   /// What is different in `later`, for which `answer` is the reason where there is one.
   func changes(
@@ -93,12 +86,19 @@ extension CancelEngine {
   mutating func noteChanges<Result>(
     of key: QuotaKey, because answer: CancelAnswer?, at now: Timestamp, _ work: (inout CancelEngine) -> Result
   ) -> Result {
-    let before = HoldingState(keys[key.index], api: apiGate)
+    let before = holdingState(of: key)
     let result = work(&self)
-    let after = HoldingState(keys[key.index], api: apiGate)
+    let after = holdingState(of: key)
     let found = before.changes(
       to: after, key, throttledUntil: keys[key.index].quota.blocked(at: now), because: answer, at: now)
     if !found.isEmpty, changes.count < CancelEngine.mostChanges { changes += found }
     return result
+  }
+
+  /// Read by place: it is asked for twice with every answer, and a key's state has many parts to copy.
+  private func holdingState(of key: QuotaKey) -> HoldingState {
+    HoldingState(
+      apiOutSince: apiGate.outSince, keyOutSince: keys[key.index].gate.outSince,
+      refusedSince: keys[key.index].breaker.confirmedRefusal?.since, isThrottled: keys[key.index].quota.isThrottled)
   }
 }

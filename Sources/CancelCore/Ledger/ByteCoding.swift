@@ -216,12 +216,17 @@ extension ByteSink {
 enum UUIDText {
   /// The UUID whose canonical text this is; `nil` where it is anything else.
   static func parse(_ text: String) -> UUID? {
-    let utf8 = text.utf8
-    guard utf8.count == 36 else { return nil }
+    guard text.utf8.count == 36 else { return nil }
+    var text = text
+    return text.withUTF8(parse)
+  }
+
+  private static func parse(_ text: UnsafeBufferPointer<UInt8>) -> UUID? {
     var bytes: uuid_t = (0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0)
     let isCanonical = withUnsafeMutableBytes(of: &bytes) { bytes in
       var nibbles = 0
-      for (index, character) in utf8.enumerated() {
+      for index in text.indices {
+        let character = text[index]
         if index == 8 || index == 13 || index == 18 || index == 23 {
           guard character == UInt8(ascii: "-") else { return false }
           continue
