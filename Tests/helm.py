@@ -97,6 +97,8 @@ if every["PodMonitor", "desk"]["spec"].get("jobLabel") != "app.kubernetes.io/nam
     faults.append("the rules' job would not be the pods'")
 if not every["PodMonitor", "desk"]["metadata"]["labels"].get("release"):
     faults.append("the operator's labels are missing")
+if any(kind == "PodDisruptionBudget" for kind, _ in rendered({"podDisruptionBudget": {"enabled": False}})):
+    faults.append("the PodDisruptionBudget can't be switched off")
 out = Path(sys.argv[1])
 for name, objects in (("defaults", rendered()), ("every-option", every)):
     kept = [item for (kind, _), item in objects.items() if kind not in ("PodMonitor", "PrometheusRule")]
