@@ -34,17 +34,25 @@ private final class ScriptedBroker: Sendable {
   }
 
   private let topic: String
+  /// Where the group's positions lie: they must not lie beyond the end of their log.
+  private let positionsTopic: String
   private let group: String
   private let state = Mutex(State())
 
-  private init(topic: String, group: String) {
+  private init(topic: String, positionsTopic: String, group: String) {
     self.topic = topic
+    self.positionsTopic = positionsTopic
     self.group = group
   }
 
   static func make() async throws -> ScriptedBroker {
     let topics = try await TestTopics.create(partitions: 1)
-    return ScriptedBroker(topic: topics.names.ledger, group: topics.group)
+    let producer = try KafkaProducer(
+      configuration: TestBroker.configuration, transactionalID: nil, logger: TestBroker.logger)
+    try await producer.publish(
+      (0..<20).map { KafkaRecord(topic: topics.names.requests, key: nil, value: Array("\($0)".utf8)) })
+    await producer.close(timeout: .seconds(5))
+    return ScriptedBroker(topic: topics.names.ledger, positionsTopic: topics.names.requests, group: topics.group)
   }
 
   func perform(_ step: KafkaScript.Step, _ what: String) async throws {
@@ -57,7 +65,9 @@ private final class ScriptedBroker: Sendable {
     case .begin(let name, let position):
       let producer = try #require(state.withLock { $0.producers[name] })
       let member = position == nil ? nil : try await self.member()
-      let transaction = OpenTransaction(producer, topic: topic, position: position, member)
+      let transaction = OpenTransaction(
+        producer, topic: topic,
+        position: position.map { (KafkaTopicPartition(topic: positionsTopic, partition: 0), $0) }, member)
       state.withLock { $0.transactions[name] = transaction }
     case .write(let name, let keys):
       let transaction = try #require(state.withLock { $0.transactions[name] })
@@ -115,7 +125,7 @@ private final class ScriptedBroker: Sendable {
 
   private func member() async throws -> Member {
     if let member = state.withLock({ $0.member }) { return member }
-    let member = try await Member.join(group: group, topic: topic)
+    let member = try await Member.join(group: group, topic: positionsTopic)
     state.withLock { $0.member = member }
     return member
   }
@@ -173,13 +183,15 @@ private final class OpenTransaction: Sendable {
   private let signal = DispatchSemaphore(value: 0)
   private let outcome: Task<Bool, Never>
 
-  init(_ producer: KafkaProducer, topic: String, position: Int64?, _ member: Member?) {
+  init(
+    _ producer: KafkaProducer, topic: String, position: (place: KafkaTopicPartition, offset: Int64)?, _ member: Member?
+  ) {
     let (commands, signal) = (CommandQueue(), signal)
     queue = commands
     outcome = Task {
       do {
         try await producer.transact(
-          offsets: position.map { [KafkaTopicPartition(topic: topic, partition: 0): $0] } ?? [:],
+          offsets: position.map { [$0.place: $0.offset] } ?? [:],
           consumer: member?.consumer, assignment: member?.assignment
         ) { sink in
           while true {

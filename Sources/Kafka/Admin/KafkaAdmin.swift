@@ -14,9 +14,11 @@ public actor KafkaAdmin {
   /// A client for administration; it connects by itself.
   /// - Throws: `KafkaError` where the configuration is refused.
   public init(configuration: KafkaClientConfiguration, logger: Logger) throws {
-    // A consumer's client never makes a topic by asking for it.
+    // A consumer's client never makes a topic by asking for it. By default it would take the last stable offset for a log's
+    // end.
     handle = try ClientHandle(
-      .reader, configuration, settings: ClientSettings(), callbacks: errors, logger: logger, destroyed: destroyed)
+      .reader, configuration, settings: .reader(.readUncommitted), callbacks: errors, logger: logger,
+      destroyed: destroyed)
   }
 
   /// Lets the client go.
@@ -121,8 +123,26 @@ public actor KafkaAdmin {
 
 extension KafkaAdmin {
   /// Creates topics, each with an outcome of its own; `topicAlreadyExists` where there is one of that name.
+  ///
+  /// Returns when the broker also tells clients of them: a Kafka says that a topic is made a moment before that.
   public func createTopics(
     _ specifications: [KafkaTopicSpecification], timeout: Duration = .seconds(30)
+  ) async throws -> [KafkaTopicOutcome] {
+    let deadline = ContinuousClock.now + timeout
+    let outcomes = try create(specifications, timeout: timeout)
+    for outcome in outcomes where outcome.error == nil {
+      // Who may make a topic need not be allowed to look at it: then nothing is waited for.
+      while ContinuousClock.now < deadline,
+        let found = try? describeTopics([outcome.name], timeout: deadline - .now).first, found.partitions == nil
+      {
+        try await Task.sleep(for: .milliseconds(20))
+      }
+    }
+    return outcomes
+  }
+
+  private func create(
+    _ specifications: [KafkaTopicSpecification], timeout: Duration
   ) throws -> [KafkaTopicOutcome] {
     var requests: [OpaquePointer?] = []
     defer { for request in requests { rd_kafka_NewTopic_destroy(request) } }

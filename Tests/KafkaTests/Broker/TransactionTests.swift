@@ -78,10 +78,7 @@ struct TransactionTests {
     try await producer.transact { sink in try sink.send(topic: topic, partition: 0, key: nil, value: Array("1".utf8)) }
     let written = Recorder(false)
     let gate = Gate()
-    // An end that transactions have no part in.
-    var uncommitted = cluster.configuration
-    uncommitted.properties["isolation.level"] = "read_uncommitted"
-    let admin = try KafkaAdmin(configuration: uncommitted, logger: cluster.logger)
+    let admin = try KafkaAdmin(configuration: cluster.configuration, logger: cluster.logger)
     // Reading to the end waits for the first transaction's mark, which lengthens the log too.
     _ = try await KafkaPartitionReader.readToEnd(
       configuration: cluster.configuration, topic: topic, from: [0: 0], logger: cluster.logger

@@ -13,7 +13,7 @@ import Testing
     do {
       try await KafkaAdmin.reach(configuration, logger: cluster.logger)
     } catch let error as KafkaUnreachable {
-      #expect(ContinuousClock.now - start < .seconds(5.5), "within five seconds")
+      #expect(ContinuousClock.now - start < .seconds(15), "long before librdkafka gives up by itself")
       #expect(!"\(error)".contains("\n"), "\(error)")
       for part in address.split(separator: ",") { #expect("\(error)".contains(part), "\(error)") }
       return error
