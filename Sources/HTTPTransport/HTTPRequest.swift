@@ -163,7 +163,7 @@ package func percentDecoded(_ text: Substring) -> String? {
   return String(validating: bytes, as: UTF8.self)
 }
 
-/// A request with the one who waits for its response. An object, for it passes through many hands.
+/// A request and what to call with its response. A class, because it is passed on often and would be copied each time.
 final class PendingRequest: Sendable {
   /// No request is sent more often than this for being turned away unprocessed; one more is answered with the fault.
   private static let mostRepetitions = 2

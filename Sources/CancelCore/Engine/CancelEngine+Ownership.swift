@@ -175,7 +175,7 @@ extension CancelEngine {
   }
 
   /// Lets go of the sweeps, campaigns and confirmations of partitions that are given up. What is in flight for them is
-  /// of no use when it comes.
+  /// ignored when it comes.
   private mutating func forgetRounds(of numbers: Set<Int32>) {
     for ref in sweeps.keys where numbers.contains(ref.partition) { sweeps[ref] = nil }
     for (account, refs) in sweepsByAccount {

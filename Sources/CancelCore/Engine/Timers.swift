@@ -25,11 +25,11 @@ struct ExpiryTimer: Comparable, Sendable {
   static func < (left: ExpiryTimer, right: ExpiryTimer) -> Bool { left.at < right.at }
 }
 
-/// A heap whose entries can become stale: whoever pops one asks whether it still stands.
+/// A heap whose entries can become stale. The caller checks each entry it takes, and ignores a stale one.
 ///
-/// An order changes its rank or its deadline, or is answered, without a search through the heap; entries that no longer
-/// stand are dropped when they come up, or all at once when they outnumber the rest. So each operation is O(log n),
-/// amortised, and memory stays within twice of what stands, and a little.
+/// An order whose rank or deadline changes, or which is answered, gets no search through the heap: its old entry stays
+/// and is stale. Stale entries are dropped when they come up, or all at once when they outnumber the valid ones. So each
+/// operation takes O(log n), amortised, and the heap holds at most twice the valid entries plus a constant.
 struct LazyHeap<Entry: Comparable & Sendable>: Sendable {
   private var heap = Heap<Entry>()
 
@@ -51,7 +51,7 @@ struct LazyHeap<Entry: Comparable & Sendable>: Sendable {
     heap.popMin()
   }
 
-  /// Whether there are more stale entries than `standing` ones and `slack` beside.
+  /// Whether there are more than `slack` stale entries beyond the number of valid ones, `standing`.
   func mayCompact(standing: Int, slack: Int) -> Bool {
     heap.count > 2 * standing + slack
   }
@@ -63,7 +63,7 @@ struct LazyHeap<Entry: Comparable & Sendable>: Sendable {
     heap = Heap(entries)
   }
 
-  /// Drops the entries that don't stand.
+  /// Drops the entries for which `stands` is false.
   mutating func keep(_ stands: (Entry) -> Bool) {
     heap = Heap(heap.unordered.filter(stands))
   }

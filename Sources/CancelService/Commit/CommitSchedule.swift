@@ -148,6 +148,6 @@ package enum CommitFailure: Equatable, Sendable {
   case timedOut
   /// Only an operator can lift it, unless it was a slip of the broker's.
   case refused
-  /// The worker's place was taken, or its producer is of no use any more.
+  /// Another worker took over, or the producer failed for good.
   case fatal
 }

@@ -13,7 +13,7 @@ import Synchronization
 /// the wall clock: a difference of up to a second is made good by at most a quarter of a thousandth of the time that
 /// passes, so that no jump is seen, and so that it uses up only a part of the thousandth by which the quota's window is
 /// longer than the API's: the rest is for machines whose clocks run too fast or too slow. A larger one means that one of the two was wrong, and waiting for days would not help: the clock
-/// steps, and counts by how much, so that whoever keeps times can move them along (`Reading.stepped`).
+/// steps, and counts by how much, so that code that keeps times can move them along (`Reading.stepped`).
 public final class SteadyClock: Sendable {
   /// A time, and by how much the clock had stepped until then.
   public struct Reading: Hashable, Sendable {

@@ -41,7 +41,8 @@ extension KafkaProducer {
   ///     published where it has ended.
   ///   - produce: writes the records. When it throws, the transaction is aborted and its error is thrown on.
   /// - Throws: `KafkaError`. With `mustAbortTransaction` the transaction has been aborted, and the same content may be
-  ///   sent again (a record that is too large has to be dealt with in `produce`, or it will be so again); with `isFatal` the producer is of no use any more.
+  ///   sent again (a record that is too large has to be dealt with in `produce`, or it will be so again); with `isFatal`
+  ///   the producer can no longer be used.
   public func transact(
     offsets: [KafkaTopicPartition: Int64] = [:], consumer: KafkaConsumer? = nil, assignment: KafkaAssignmentID? = nil,
     produce: @Sendable (inout KafkaRecordSink) throws -> Void

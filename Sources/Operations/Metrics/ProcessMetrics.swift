@@ -131,10 +131,10 @@ struct SpanCounters: Sendable {
       })
   }
 
-  /// The collector took so many.
+  /// Counts spans that the collector accepted.
   func exported(_ count: Int) { exported.increment(by: count) }
 
-  /// So many will not be exported.
+  /// Counts spans that will not be exported.
   func lost(_ count: Int, _ loss: SpanLoss) { lost[loss]?.increment(by: count) }
 }
 
