@@ -101,12 +101,14 @@ extension Substring {
 extension HTTPResponse {
   /// The response with its body decoded, where it came as gzip or deflate though `identity` was asked for.
   ///
-  /// Where the coding is another one, or the body is broken, the body is dropped and ``undecodedCoding`` says why.
+  /// A body that is plain is kept, whatever the header says: some name there what is no coding, and some proxies decode
+  /// the body and leave the header. Where the coding is another one, or the body is broken, the body is dropped and
+  /// ``undecodedCoding`` says why.
   ///
   /// - Parameter limit: The most bytes that are kept; a few bytes can stand for very many.
   func decoded(limit: Int) -> HTTPResponse {
     let codings = list("content-encoding").map { $0.trimmed.lowercased() }.filter { !$0.isEmpty && $0 != "identity" }
-    guard !codings.isEmpty, body.readableBytes > 0 else { return self }
+    guard !codings.isEmpty, !isPlain else { return self }
     var decoded = self
     decoded.body = ByteBuffer()
     if codings == ["gzip"] || codings == ["x-gzip"] || codings == ["deflate"],
@@ -118,6 +120,17 @@ extension HTTPResponse {
     }
     return decoded
   }
+
+  /// Whether the body can be seen not to be coded: there is none but blanks, or it begins as JSON and pages do, after a
+  /// byte order mark and blanks, and has no control character, as everything coded soon has.
+  private var isPlain: Bool {
+    var bytes = body.readableBytesView[...]
+    if bytes.starts(with: [0xEF, 0xBB, 0xBF]) { bytes = bytes.dropFirst(3) }
+    guard let first = bytes.first(where: { !Self.isBlank($0) }) else { return true }
+    return "{[<".utf8.contains(first) && bytes.allSatisfy { $0 >= 0x20 && $0 != 0x7F || Self.isBlank($0) }
+  }
+
+  private static func isBlank(_ byte: UInt8) -> Bool { byte == 0x20 || (0x09...0x0D).contains(byte) }
 
   /// A coding's name is a token; anything else is not repeated.
   private static func shown(_ codings: [String]) -> String {

@@ -46,6 +46,28 @@ struct ContentCodingTests {
     #expect(response.body.readableBytes == 0)
   }
 
+  @Test(arguments: ["utf-8", "none", "gzip", "x-gzip", "deflate", "br", "gzip, utf-8", "secret=1"])
+  func keepsABodyThatIsNotCodedAfterAll(_ coding: String) {
+    for body in [
+      Self.text, "\u{FEFF}\r\n \(Self.text)", "{\"token\":\"\u{E9}", "[1]", "<html>\n\t</html>\r\n", "\r\n",
+    ] {
+      let response = decoded(coding, Array(body.utf8))
+      #expect(Array(response.body.readableBytesView) == Array(body.utf8))
+      #expect(response.undecodedCoding == nil)
+    }
+  }
+
+  @Test func aCodedBodyMayBeginLikeAPlainOne() {
+    for body: [UInt8] in [[0x5B, 0x02, 0x00, 0x80], Array("{\u{0}\"token\"}".utf8), Array("{\u{7F}".utf8)] {
+      #expect(decoded("br", body).undecodedCoding == "br")
+    }
+    // the bare deflate of a byte order mark and `{"token":"t"}`
+    let bare: [UInt8] = [
+      0x7B, 0xBF, 0x7B, 0x7F, 0xB5, 0x52, 0x49, 0x7E, 0x76, 0x6A, 0x9E, 0x92, 0x95, 0x52, 0x89, 0x52, 0x2D, 0x00,
+    ]
+    #expect(String(decoding: decoded("deflate", bare).body.readableBytesView.dropFirst(3), as: UTF8.self) == Self.text)
+  }
+
   @Test(arguments: [0, 1, 13, 100_000, 1_000_000]) func whatIsCompressedIsDecodedAgain(_ count: Int) throws {
     var random = SeededGenerator("whatIsCompressedIsDecodedAgain")
     let bytes = (0..<count).map { _ in UInt8.random(in: 0...15, using: &random) }
