@@ -225,6 +225,21 @@ struct AnswerReaderTests {
     #expect(try rateLimit([("Retry-After-Ms", "250"), ("Retry-After", "1")])?.retryAfter == .seconds(1))
   }
 
+  @Test(arguments: ["X-RateLimit-", "RateLimit-", "X-Rate-Limit-"])
+  func aListMeansTheSameAsSeveralHeaders(_ prefix: String) throws {
+    for (name, values, expected) in [
+      ("Limit", ["20", "1000"], RateLimit(limit: 20)), ("Limit", ["x", "1000", "20"], RateLimit(limit: 20)),
+      ("Remaining", ["19", "0"], RateLimit(remaining: 0)), ("Remaining", ["", "0", "19"], RateLimit(remaining: 0)),
+      ("Reset", ["1", "40"], RateLimit(resetAfter: .seconds(40))),
+    ] {
+      #expect(try rateLimit(values.map { (prefix + name, $0) }) == expected)
+      #expect(try rateLimit([(prefix + name, values.joined(separator: ", "))]) == expected)
+    }
+    #expect(try rateLimit([("Retry-After-Ms", "250, 1250")]) == RateLimit(retryAfter: .milliseconds(1250)))
+    // with windows the first is the limit, and the others are policies
+    #expect(try rateLimit([(prefix + "Limit", "100, 10;w=1, 1000;w=3600")]) == RateLimit(limit: 100))
+  }
+
   @Test func ofOneLimitTheMoreCarefulValueStands() throws {
     let both = try rateLimit([
       ("X-RateLimit-Remaining", "5"), ("RateLimit-Remaining", "2"), ("X-RateLimit-Limit", "20"),

@@ -269,8 +269,9 @@ package struct AnswerHeaders: Hashable, Sendable {
     case 12 where name.isCaseInsensitivelyEqual(to: "content-type"):
       isPage = value.hasCaseInsensitivePrefix("text/html") || value.hasCaseInsensitivePrefix("application/xhtml")
     case 14 where name.isCaseInsensitivelyEqual(to: "retry-after-ms"):
-      let time = HeaderNumber(value).flatMap { $0.milliseconds(of: 1) }
-      takeRetryAfter(time.map { .after(milliseconds: $0) })
+      for number in HeaderNumber.list(value) {
+        takeRetryAfter(number.milliseconds(of: 1).map { .after(milliseconds: $0) })
+      }
     case 16 where name.isCaseInsensitivelyEqual(to: "www-authenticate"):
       hasChallenge = true
     default:

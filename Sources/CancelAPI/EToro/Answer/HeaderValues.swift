@@ -37,11 +37,11 @@ struct HeaderNumber {
     self.init(bytes.span)
   }
 
-  /// Reads what stands before the first `,` or `;` (`20, 20;w=60`).
-  init?(leading value: Span<UInt8>) {
-    var end = 0
-    while end < value.count, !",;".utf8.contains(value[end]) { end += 1 }
-    self.init(value.extracting(0..<end))
+  /// Reads the members of a list (`20, 20;w=60`) without their parameters; those that are no numbers are left out.
+  static func list(_ value: Span<UInt8>) -> [HeaderNumber] {
+    value.text.split(separator: ",").compactMap { member in
+      HeaderNumber(member.prefix { $0 != ";" })
+    }
   }
 
   /// The number as a count of calls; `nil` beyond a thousand million, which nobody means.

@@ -12,7 +12,7 @@ import RawStructuredFieldValues
 ///
 /// The last two are structured fields (RFC 9651) and are read as such; what is none after all is read leniently. Each
 /// named policy is a limit of its own. So is each spelling of the first two, unless they agree on the limit or one
-/// leaves it out; then of two values the more careful stands.
+/// leaves it out; then of two values the more careful stands, as it does where a header comes twice or has a list.
 struct RateLimitHeaders: Hashable, Sendable {
   /// One limit as it was told.
   fileprivate struct Told: Hashable, Sendable {
@@ -106,10 +106,13 @@ struct RateLimitHeaders: Hashable, Sendable {
   }
 
   private mutating func takeLimit(_ value: Span<UInt8>, _ spelling: Spelling) {
-    guard let limit = HeaderNumber(leading: value)?.count else { return }
+    let limits = HeaderNumber.list(value).compactMap(\.count)
+    // the limits in a list with windows are policies, but for the first
+    let hasWindows = value.firstIndex(of: UInt8(ascii: ";")) != nil
+    guard let limit = hasWindows ? limits.first : limits.min() else { return }
     isEmpty = false
     var told = Told(limit: limit)
-    if value.firstIndex(of: UInt8(ascii: ";")) != nil {
+    if hasWindows {
       told.windowSeconds =
         Self.definitions(value.text).first { $0.limit == limit && $0.windowSeconds != nil }?.windowSeconds
     }
@@ -120,7 +123,7 @@ struct RateLimitHeaders: Hashable, Sendable {
   }
 
   private mutating func takeRemaining(_ value: Span<UInt8>, _ spelling: Spelling) {
-    guard let remaining = HeaderNumber(leading: value)?.count else { return }
+    guard let remaining = HeaderNumber.list(value).compactMap(\.count).min() else { return }
     isEmpty = false
     spellings[spelling.rawValue].merge(Told(remaining: remaining))
   }
