@@ -248,6 +248,22 @@ struct AnswerReaderTests {
     #expect(both == RateLimit(limit: 20, remaining: 2, retryAfter: .seconds(9)))
   }
 
+  @Test func fewerThanNoCallsLeftAreNone() throws {
+    let expected = RateLimit(limit: 20, remaining: 0, resetAfter: .seconds(40))
+    for remaining in ["-1", "-0", " -12 ", "-0.5"] {
+      #expect(
+        try rateLimit([("X-RateLimit-Limit", "20"), ("X-RateLimit-Remaining", remaining), ("X-RateLimit-Reset", "40")])
+          == expected)
+    }
+    for value in [
+      "limit=20, remaining=-1, reset=40", "Limit=20,Remaining=-1,Reset=40", "\"minute\";q=20;r=-1;t=40",
+      "minute;q=20;r=\"-1\";t=40", "\"minute\";q=20;r=-1.5;t=40",
+    ] {
+      #expect(try rateLimit([("RateLimit", value)]) == expected, "\(value)")
+    }
+    #expect(try rateLimit([("X-RateLimit-Limit", "-20"), ("X-RateLimit-Reset", "-40"), ("Retry-After", "-1")]) == nil)
+  }
+
   @Test(arguments: [
     "-1", "NaN", "inf", "1e9", "", " ", "soon", "99999999999999999999", "0x10", "--", "+5", "1.2.3", ".5", "5.", "٣",
     "\u{0}", "Sun, 99 Nov 1994 08:49:37 GMT", "Sun, 06 Foo 1994 08:49:37 GMT", "Sun, 06 Nov 1994 08:49:37 PST",
@@ -259,7 +275,7 @@ struct AnswerReaderTests {
     #expect(try rateLimit([("X-RateLimit-Reset", value), ("X-RateLimit-Remaining", "-\(value)")]) == nil)
   }
 
-  @Test(arguments: ["", "\"", ";;;", "=", "\"a\";r=-1;t=x", "(a b)", "a;r=99999999999999999999", "?1", ":aGk=:", ",,,"])
+  @Test(arguments: ["", "\"", ";;;", "=", "\"a\";r=x;t=-1", "(a b)", "a;r=99999999999999999999", "?1", ":aGk=:", ",,,"])
   func hostileRateLimitsAreIgnored(_ value: String) throws {
     let told = try rateLimit([("RateLimit", value), ("RateLimit-Policy", value)])
     #expect(told?.policies.allSatisfy { $0.remaining == nil && $0.resetAfter == nil } ?? true)

@@ -3,11 +3,14 @@ import CancelContract
 /// A number in a header: decimal digits and, where it is a time, a fraction.
 struct HeaderNumber {
   private let milliseconds: Int64
+  private let isNegative: Bool
 
-  /// Reads the whole of `value`; `nil` unless it is a number of at most 15 digits, not negative.
+  /// Reads the whole of `value`; `nil` unless it is a number of at most 15 digits.
   init?(_ value: Span<UInt8>) {
-    let value = value.extracting(value.trimmedRange)
+    var value = value.extracting(value.trimmedRange)
     guard !value.isEmpty else { return nil }
+    isNegative = value[0] == UInt8(ascii: "-")
+    if isNegative { value = value.extracting(1...) }
     var whole: Int64 = 0
     var index = 0
     while index < value.count, let digit = value[index].decimalDigit {
@@ -44,24 +47,29 @@ struct HeaderNumber {
     }
   }
 
-  /// The number as a count of calls; `nil` beyond a thousand million, which nobody means.
+  /// The number as a count of calls; `nil` below zero, and beyond a thousand million, which nobody means.
   var count: Int? {
     let count = milliseconds / 1000
-    return count <= 1_000_000_000 ? Int(count) : nil
+    return !isNegative && count <= 1_000_000_000 ? Int(count) : nil
   }
 
-  /// The number as a time: small ones are seconds from now, large ones the Unix epoch in seconds or milliseconds.
-  var time: HeaderTime {
-    switch milliseconds / 1000 {
+  /// The number as a count of calls that are left; below zero, where a server counts on past the limit, it is none.
+  var countLeft: Int? { isNegative ? 0 : count }
+
+  /// The number as a time: small ones are seconds from now, large ones the Unix epoch in seconds or milliseconds; `nil`
+  /// below zero.
+  var time: HeaderTime? {
+    if isNegative { return nil }
+    return switch milliseconds / 1000 {
     case ..<1_000_000_000: .after(milliseconds: milliseconds)
     case ..<1_000_000_000_000: .at(milliseconds: milliseconds)
     default: .at(milliseconds: milliseconds / 1000)
     }
   }
 
-  /// The number as so many of a unit, in milliseconds; `nil` beyond a year, which nobody means.
+  /// The number as so many of a unit, in milliseconds; `nil` below zero, and beyond a year, which nobody means.
   func milliseconds(of unit: Int64) -> Int64? {
-    milliseconds <= 31_536_000_000 ? milliseconds * unit / 1000 : nil
+    !isNegative && milliseconds <= 31_536_000_000 ? milliseconds * unit / 1000 : nil
   }
 }
 
@@ -78,8 +86,8 @@ enum HeaderTime: Hashable {
   /// Reads a number of seconds, a time with units (`3s`, `250ms`, `1m30s`), a point in time (the Unix epoch's seconds
   /// or milliseconds, a date of HTTP or RFC 3339), or several of them with commas between, of which the latest counts.
   init?(_ value: Span<UInt8>) {
-    if let number = HeaderNumber(value) {
-      self = number.time
+    if let time = HeaderNumber(value)?.time {
+      self = time
       return
     }
     let text = value.text
@@ -97,7 +105,7 @@ enum HeaderTime: Hashable {
   }
 
   private static func single(_ text: Substring) -> HeaderTime? {
-    if let number = HeaderNumber(text) { return number.time }
+    if let time = HeaderNumber(text)?.time { return time }
     if let time = Timestamp(rfc3339: String(text)) { return .at(milliseconds: time.microseconds / 1000) }
     return withUnits(text)
   }

@@ -123,7 +123,7 @@ struct RateLimitHeaders: Hashable, Sendable {
   }
 
   private mutating func takeRemaining(_ value: Span<UInt8>, _ spelling: Spelling) {
-    guard let remaining = HeaderNumber.list(value).compactMap(\.count).min() else { return }
+    guard let remaining = HeaderNumber.list(value).compactMap(\.countLeft).min() else { return }
     isEmpty = false
     spellings[spelling.rawValue].merge(Told(remaining: remaining))
   }
@@ -242,7 +242,7 @@ extension RateLimitHeaders.Told {
     guard let number else { return }
     switch key {
     case "limit", "q": limit = number.count
-    case "remaining", "r": remaining = number.count
+    case "remaining", "r": remaining = number.countLeft
     case "reset", "t": reset = number.time
     case "w", "window": windowSeconds = number.count
     default: break
