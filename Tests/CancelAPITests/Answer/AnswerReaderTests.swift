@@ -28,7 +28,7 @@ struct AnswerReaderTests {
         case 200...299: .accepted
         case 401, 403: .credentialRefused
         case 429: .throttled
-        case 407, 408, 421, 425, 499, 300...399, 500...599: .transient
+        case 407, 408, 421, 425, 460, 463, 499, 300...399, 500...599: .transient
         case 400, 404, 409, 410, 422: .rejected
         case 400...499: .failed
         default: .ambiguous

@@ -11,7 +11,7 @@ import CancelContract
 /// | 403 with an HTML page or a CDN's headers | transient |
 /// | any other 403 | credentialRefused, uncertain |
 /// | 429 | throttled |
-/// | 3xx, 407, 408, 421, 425, 499, 5xx | transient; 421 is one connection's fault |
+/// | 3xx, 407, 408, 421, 425, 460, 463, 499, 5xx | transient; 421 is one connection's fault |
 /// | any other 4xx | failed |
 /// | anything else | ambiguous |
 ///
@@ -74,9 +74,9 @@ package struct AnswerReader: Sendable {
     case 400, 404, 409, 410, 422: .rejected
     case 401, 403: .credentialRefused
     case 429: .throttled
-    // a proxy that wants a password, a time-out, the wrong host of a shared connection, too early, the time-out of some
-    // proxies: none of them is the API's word on the order
-    case 407, 408, 421, 425, 499, 500...: .transient
+    // a proxy that wants a password, a time-out, the wrong host of a shared connection, too early, what load balancers
+    // call a client that has gone (460, 499) or too many proxies (463): none of them is the API's word on the order
+    case 407, 408, 421, 425, 460, 463, 499, 500...: .transient
     default: .failed
     }
   }
