@@ -8,7 +8,7 @@ import Testing
 struct EchoTests {
   /// Secrets with characters that get escaped, short and long, and one that is base64 of a document.
   static let secrets = [
-    "a+b/c=d9", "k&y<>\"'%", "CANARY+user/key\\42==", "zX8+Qw/7Lm&Tt?u=%41/\\n90+aKqPqRr==",
+    "a+b/c=d9", "a.b:c_d-e,f;g", "k&y<>\"'%", "CANARY+user/key\\42==", "zX8+Qw/7Lm&Tt?u=%41/\\n90+aKqPqRr==",
     "eyJlYW4iOiJVbnJlZ2lzdGVyZWRBcHBsaWNhdGlvbiIsImVrIjoiOE5sZ2cwcW5EUVdROUFNWGpXT2lmOWktZnpidG5KcUlqWGJ3WHJZZkpZ"
       + "cldrbG90ZEhvLVBjSWhQaU8xU1ZtMW84aU1WZGZqN2xWNzFjLXFxLmcybXE1dnh4Q1hUT25xaWRUaTFlcEhmVk1fIn0_",
   ]
@@ -29,6 +29,14 @@ struct EchoTests {
     Spelling("lower case") { $0.lowercased() },
     Spelling("every character as \\u") { $0.utf16.map { "\\u" + hex($0, 4) }.joined() },
     Spelling("every character as \\u in upper case") { $0.utf16.map { "\\u" + hex($0, 4).uppercased() }.joined() },
+    Spelling("every character as \\u{}") { $0.utf8.map { "\\u{" + hex($0, 2) + "}" }.joined() },
+    Spelling("every character as \\U") { $0.utf8.map { "\\U" + hex($0, 8).uppercased() }.joined() },
+    Spelling("every character as an octal number") { $0.utf8.map { "\\" + hex($0, 3, radix: 8) }.joined() },
+    Spelling("quoted-printable") { $0.utf8.map { "=" + hex($0, 2).uppercased() }.joined() },
+    Spelling("quoted-printable where it must be") { $0.replacing("=", with: "=3D") },
+    Spelling("quoted-printable JSON") {
+      $0.replacing("=", with: "\\u003D3D").replacing("+", with: "=5Cu002B").replacing("/", with: "=5C/")
+    },
     Spelling("every character as \\x") { $0.utf8.map { "\\x" + hex($0, 2) }.joined() },
     Spelling("slashes and quotes escaped") {
       $0.replacing("\\", with: "\\\\").replacing("/", with: "\\/").replacing("\"", with: "\\\"")
@@ -46,6 +54,17 @@ struct EchoTests {
         .replacing("\"", with: "&quot;").replacing("+", with: "&plus;").replacing("/", with: "&sol;")
     },
     Spelling("HTML by numbers") { $0.utf8.map { "&#\($0);" }.joined() },
+    Spelling("HTML by names in upper case") {
+      $0.replacing("&", with: "&AMP;").replacing("<", with: "&LT;").replacing(">", with: "&GT;")
+        .replacing("\"", with: "&QUOT;")
+    },
+    Spelling("HTML by rare names") {
+      $0.map { character in htmlNames[character].map { "&\($0);" } ?? String(character) }.joined()
+    },
+    Spelling("HTML without semicolons") { $0.utf8.map { "&#\($0)" }.joined() },
+    Spelling("HTML by hexadecimal numbers without semicolons") { $0.utf8.map { "&#x\(hex($0, 2))" }.joined() },
+    Spelling("HTML with zeros") { $0.utf8.map { "&#0000000000000\($0);" }.joined() },
+    Spelling("HTML by hexadecimal numbers with zeros") { $0.utf8.map { "&#X0000000000\(hex($0, 2));" }.joined() },
     Spelling("HTML by hexadecimal numbers") { $0.utf8.map { "&#x\(hex($0, 2));" }.joined() },
     Spelling("hexadecimal") { $0.utf8.map { hex($0, 2) }.joined() },
     Spelling("hexadecimal in upper case") { $0.utf8.map { hex($0, 2).uppercased() }.joined() },
@@ -59,8 +78,13 @@ struct EchoTests {
     Spelling("base64 with escaped slashes") { Data($0.utf8).base64EncodedString().replacing("/", with: "\\/") },
   ]
 
-  private static func hex(_ value: some BinaryInteger, _ width: Int) -> String {
-    let digits = String(Int(value), radix: 16)
+  private static let htmlNames: [Character: String] = [
+    ".": "period", ":": "colon", "_": "lowbar", "-": "hyphen", ",": "comma", ";": "semi", "=": "equals", "%": "percnt",
+    "\\": "bsol", "?": "quest", "'": "apos", "&": "amp",
+  ]
+
+  private static func hex(_ value: some BinaryInteger, _ width: Int, radix: Int = 16) -> String {
+    let digits = String(Int(value), radix: radix)
     return String(repeating: "0", count: width - digits.count) + digits
   }
 
@@ -135,7 +159,7 @@ struct EchoTests {
   }
 
   @Test func ordinaryAnswersAreKept() {
-    let credential = Self.credentials(Self.secrets[4])[1]
+    let credential = Self.credentials(Self.secrets[5])[1]
     let problem =
       "{\"type\":\"https://tools.ietf.org/html/rfc9110#section-15.5.5\",\"title\":\"Unregistered application\","
       + "\"status\":404,\"detail\":\"The order 13902598 was not found; x-user-key and authorization were valid\\n\","
@@ -154,6 +178,16 @@ struct EchoTests {
     #expect(!credential.isRepeated(in: "- - -"))
     #expect(!credential.isRepeated(in: ""))
     #expect(secret.count == 1 || !credential.isRepeated(in: String(secret.dropLast())))
+  }
+
+  @Test func whatLooksLikeAnEscapeBeforeASecretHidesNothing() {
+    let credential = Credential.bearer(Secret("12AB/c=d"))
+    for text in [
+      "https:\\/\\/api\\/?key=12AB\\/c=d", "key&#x3d;12AB&#x2f;c=d", "C:\\\\12AB\\/c=d",
+      "=12AB%2Fc%3Dd&lt;", "%3D12AB%2Fc%3Dd",
+    ] {
+      #expect(credential.isRepeated(in: text), "\(text)")
+    }
   }
 
   @Test func endlessEscapesCountAsARepetition() {

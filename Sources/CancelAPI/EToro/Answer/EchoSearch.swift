@@ -218,8 +218,9 @@ extension Credential {
   }
 }
 
-/// Undoes the escapes of JSON and JavaScript (`\u002B`, `\x2b`, `\/`), URLs (`%2B`) and HTML (`&#43;`, `&#x2b;`,
-/// `&amp;`), whichever stand in a text.
+/// Undoes the escapes of JSON and other languages (`\u002B`, `\u{2b}`, `\U0000002B`, `\x2b`, `\053`, `\/`), of URLs
+/// (`%2B`) and of HTML (`&#43;`, `&#x2b;`, `&amp;`, with or without the semicolon), whichever stand in a text; where
+/// none of them does, those of quoted-printable (`=2B`). These come last, for a secret itself may begin after `=`.
 ///
 /// It serves a search, not a reader: what no escape could stand for stays as it is, and characters beyond ASCII, which
 /// no secret has, become `?`.
@@ -228,18 +229,29 @@ enum EscapedText {
   static func mayHaveEscapes(_ text: UnsafeRawBufferPointer) -> Bool {
     var found: UInt8 = 0
     for byte in text {
-      found |= byte == UInt8(ascii: "\\") || byte == UInt8(ascii: "%") || byte == UInt8(ascii: "&") ? 1 : 0
+      found |= isBeginning(byte) ? 1 : 0
     }
     return found != 0
   }
 
+  private static func isBeginning(_ byte: UInt8) -> Bool {
+    byte == UInt8(ascii: "\\") || byte == UInt8(ascii: "%") || byte == UInt8(ascii: "&") || byte == UInt8(ascii: "=")
+  }
+
   /// The text with its escapes undone once; `nil` where it has none.
   static func decoded(_ text: UnsafeRawBufferPointer) -> [UInt8]? {
+    replacing(escape, in: text) ?? replacing(quotedPrintable, in: text)
+  }
+
+  private static func replacing(
+    _ escape: (_ index: Int, _ text: UnsafeRawBufferPointer) -> (byte: UInt8, length: Int)?,
+    in text: UnsafeRawBufferPointer
+  ) -> [UInt8]? {
     var result: [UInt8] = []
     var index = 0
     var isChanged = false
     while index < text.count {
-      if let (byte, length) = escape(at: index, of: text) {
+      if let (byte, length) = escape(index, text) {
         if !isChanged {
           isChanged = true
           result.reserveCapacity(text.count)
@@ -276,9 +288,13 @@ enum EscapedText {
       case UInt8(ascii: "n"): return (0x0A, 2)
       case UInt8(ascii: "r"): return (0x0D, 2)
       case UInt8(ascii: "t"): return (0x09, 2)
-      case UInt8(ascii: "u"): return hexadecimal(4, at: index + 2, of: text).map { (ascii($0), 6) }
+      case UInt8(ascii: "u"):
+        return hexadecimal(4, at: index + 2, of: text).map { (ascii($0), 6) } ?? inBraces(at: index, of: text)
+      case UInt8(ascii: "U"): return hexadecimal(8, at: index + 2, of: text).map { (ascii($0), 10) }
       case UInt8(ascii: "x"): return hexadecimal(2, at: index + 2, of: text).map { (ascii($0), 4) }
-      default: return nil
+      default:
+        let (value, end) = number(radix: 8, at: index + 1, of: text.prefix(index + 4))
+        return end == index + 1 ? nil : (ascii(value), end - index)
       }
     case UInt8(ascii: "&"):
       return entity(at: index, of: text)
@@ -287,32 +303,69 @@ enum EscapedText {
     }
   }
 
-  private static let names: [(name: StaticString, byte: UInt8)] = [
-    ("amp;", UInt8(ascii: "&")), ("lt;", UInt8(ascii: "<")), ("gt;", UInt8(ascii: ">")),
-    ("quot;", UInt8(ascii: "\"")), ("apos;", UInt8(ascii: "'")), ("plus;", UInt8(ascii: "+")),
-    ("sol;", UInt8(ascii: "/")), ("equals;", UInt8(ascii: "=")),
+  /// `=2B`, whose digits are in upper case.
+  private static func quotedPrintable(
+    at index: Int, of text: UnsafeRawBufferPointer
+  ) -> (byte: UInt8, length: Int)? {
+    guard text[index] == UInt8(ascii: "="), let value = hexadecimal(2, at: index + 1, of: text),
+      text[(index + 1)...(index + 2)].allSatisfy({ $0 < UInt8(ascii: "a") })
+    else { return nil }
+    return (ascii(value), 3)
+  }
+
+  /// `\u{2b}`
+  private static func inBraces(at index: Int, of text: UnsafeRawBufferPointer) -> (byte: UInt8, length: Int)? {
+    guard index + 2 < text.count, text[index + 2] == UInt8(ascii: "{") else { return nil }
+    let (value, end) = number(radix: 16, at: index + 3, of: text[...])
+    guard end > index + 3, end < text.count, text[end] == UInt8(ascii: "}") else { return nil }
+    return (ascii(value), end + 1 - index)
+  }
+
+  /// HTML's names of ASCII characters, in lower case.
+  private static let names: [(name: StaticString, character: Unicode.Scalar)] = [
+    ("amp", "&"), ("lt", "<"), ("gt", ">"), ("quot", "\""), ("apos", "'"), ("plus", "+"), ("sol", "/"), ("equals", "="),
+    ("period", "."), ("colon", ":"), ("lowbar", "_"), ("underbar", "_"), ("hyphen", "-"), ("dash", "-"), ("comma", ","),
+    ("semi", ";"), ("excl", "!"), ("num", "#"), ("dollar", "$"), ("percnt", "%"), ("lpar", "("), ("rpar", ")"),
+    ("ast", "*"), ("quest", "?"), ("commat", "@"), ("lsqb", "["), ("lbrack", "["), ("bsol", "\\"), ("rsqb", "]"),
+    ("rbrack", "]"), ("hat", "^"), ("grave", "`"), ("lcub", "{"), ("lbrace", "{"), ("verbar", "|"), ("vert", "|"),
+    ("rcub", "}"), ("rbrace", "}"),
   ]
 
   private static func entity(at index: Int, of text: UnsafeRawBufferPointer) -> (byte: UInt8, length: Int)? {
-    let rest = text[(index + 1)...].prefix(10)
-    guard rest.first == UInt8(ascii: "#") else {
-      for (name, byte) in names
-      where rest.count >= name.utf8CodeUnitCount && name.withUTF8Buffer({ rest.starts(with: $0) }) {
-        return (byte, name.utf8CodeUnitCount + 1)
+    var byte: UInt8
+    var end: Int
+    if index + 1 < text.count, text[index + 1] == UInt8(ascii: "#") {
+      let isHexadecimal = index + 2 < text.count && text[index + 2] | 0x20 == UInt8(ascii: "x")
+      let start = index + (isHexadecimal ? 3 : 2)
+      let value: UInt32
+      (value, end) = number(radix: isHexadecimal ? 16 : 10, at: start, of: text[...])
+      guard end > start else { return nil }
+      byte = ascii(value)
+    } else {
+      let rest = text[(index + 1)...]
+      let named = names.first { name, _ in
+        rest.count >= name.utf8CodeUnitCount
+          && name.withUTF8Buffer { name in zip(rest, name).allSatisfy { $0 | 0x20 == $1 } }
       }
-      return nil
+      guard let (name, character) = named else { return nil }
+      byte = UInt8(ascii: character)
+      end = index + 1 + name.utf8CodeUnitCount
     }
-    guard let end = rest.firstIndex(of: UInt8(ascii: ";")), end > index + 2 else { return nil }
-    let length = end - index + 1
-    if text[index + 2] | 0x20 == UInt8(ascii: "x") {
-      return hexadecimal(end - index - 3, at: index + 3, of: text).map { (ascii($0), length) }
-    }
+    if end < text.count, text[end] == UInt8(ascii: ";") { end += 1 }
+    return (byte, end - index)
+  }
+
+  /// The number whose digits begin at `start`, and where they end; one too large for ASCII is not told exactly.
+  private static func number(
+    radix: UInt32, at start: Int, of text: Slice<UnsafeRawBufferPointer>
+  ) -> (value: UInt32, end: Int) {
     var value: UInt32 = 0
-    for byte in text[(index + 2)..<end] {
-      guard let digit = byte.decimalDigit else { return nil }
-      value = value * 10 + UInt32(digit)
+    var end = start
+    while end < text.endIndex, let digit = text[end].hexadecimalDigit, digit < radix {
+      value = min(value * radix + UInt32(digit), 0x80)
+      end += 1
     }
-    return (ascii(value), length)
+    return (value, end)
   }
 
   private static func hexadecimal(_ count: Int, at index: Int, of text: UnsafeRawBufferPointer) -> UInt32? {
