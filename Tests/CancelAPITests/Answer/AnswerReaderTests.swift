@@ -81,6 +81,7 @@ struct AnswerReaderTests {
     let cdn = ("cf-ray", "8c1f")
     for (headers, body) in [
       ([], "{\"title\":\"Forbidden\"}"), ([cdn, ("Server", "cloudflare")], " {\"title\":\"Forbidden\"}"), ([], "{}"),
+      ([], "\u{FEFF}{\"title\":\"Forbidden\"}"), ([cdn], "\u{FEFF}\r\n{}"),
       ([("WWW-Authenticate", "Bearer error=\"insufficient_scope\"")], ""),
       ([cdn, ("www-authenticate", "Bearer")], "<html>"),
     ] {
@@ -91,7 +92,8 @@ struct AnswerReaderTests {
 
   @Test(arguments: [
     ([("Content-Type", "text/html; charset=UTF-8")], "<!DOCTYPE html><title>Attention Required! | Cloudflare</title>"),
-    ([("content-type", "TEXT/HTML")], ""), ([], " <html></html>"), ([("CF-RAY", "8c1f")], "error code: 1020"),
+    ([("content-type", "TEXT/HTML")], ""), ([], "\u{FEFF}<html></html>"),
+    ([], " <html></html>"), ([("CF-RAY", "8c1f")], "error code: 1020"),
     ([("Server", "cloudflare")], ""), ([("cf-mitigated", "challenge")], ""),
     ([("Server", "AkamaiGHost")], "Access Denied"),
     ([("X-Amz-Cf-Id", "x")], "Forbidden"), ([("X-Iinfo", "1")], ""), ([("x-sucuri-id", "1")], "[1]"),

@@ -83,9 +83,9 @@ package struct AnswerReader: Sendable {
 
   /// Tells the API's own 403 from that of a proxy or CDN, which says nothing of the credential.
   private static func judgeForbidden(_ answer: inout CancelAnswer, _ headers: AnswerHeaders, _ body: [UInt8]) {
-    let text = body.drop { $0 <= 0x20 }
-    if headers.hasChallenge || text.first == UInt8(ascii: "{") && (try? JSONText(checking: body)) != nil { return }
-    if headers.isPage || headers.isFromIntermediary || text.first == UInt8(ascii: "<") {
+    let text = Array(body[body.textStart...])
+    if headers.hasChallenge || (try? JSONValue(text))?.kind == .object { return }
+    if headers.isPage || headers.isFromIntermediary || text.first(where: { $0 > 0x20 }) == UInt8(ascii: "<") {
       answer.kind = .transient
       answer.problem = Problem(
         .apiStatus,
@@ -148,8 +148,7 @@ enum Acceptance: Equatable {
 
   /// Reads a body.
   init(_ body: [UInt8]) {
-    let byteOrderMark: [UInt8] = [0xEF, 0xBB, 0xBF]
-    let start = body.starts(with: byteOrderMark) ? byteOrderMark.count : 0
+    let start = body.textStart
     guard let first = body[start...].first(where: { !Self.isBlank($0) }) else {
       self = .submitted(token: nil)
       return
@@ -191,6 +190,14 @@ enum Acceptance: Equatable {
     }
     try reader.finish()
     return token.map { reader.utf8($0) }
+  }
+}
+
+extension [UInt8] {
+  /// Where the text begins: after a byte order mark, if there is one.
+  fileprivate var textStart: Int {
+    let byteOrderMark: [UInt8] = [0xEF, 0xBB, 0xBF]
+    return starts(with: byteOrderMark) ? byteOrderMark.count : 0
   }
 }
 
