@@ -82,6 +82,8 @@ struct AnswerReaderTests {
     for (headers, body) in [
       ([], "{\"title\":\"Forbidden\"}"), ([cdn, ("Server", "cloudflare")], " {\"title\":\"Forbidden\"}"), ([], "{}"),
       ([], "\u{FEFF}{\"title\":\"Forbidden\"}"), ([cdn], "\u{FEFF}\r\n{}"),
+      ([cdn], "{\"error_code\":1020}"), ([cdn], "{\"error_code\":403,\"ray_id\":\"8c1f\"}"),
+      ([cdn], "{\"cloudflare_error\":false}"), ([("www-authenticate", "Bearer"), cdn], "{\"cloudflare_error\":true}"),
       ([("WWW-Authenticate", "Bearer error=\"insufficient_scope\"")], ""),
       ([cdn, ("www-authenticate", "Bearer")], "<html>"),
     ] {
@@ -97,6 +99,8 @@ struct AnswerReaderTests {
     ([("Server", "cloudflare")], ""), ([("cf-mitigated", "challenge")], ""),
     ([("Server", "AkamaiGHost")], "Access Denied"),
     ([("X-Amz-Cf-Id", "x")], "Forbidden"), ([("X-Iinfo", "1")], ""), ([("x-sucuri-id", "1")], "[1]"),
+    ([("CF-RAY", "8c1f")], "{\"title\":\"Error 1020: Access denied\",\"cloudflare_error\":true}"),
+    ([("Server", "cloudflare")], "{\"error_code\":1010,\"ray_id\":\"8c1f\"}"),
     ([("Server", "awselb/2.0"), ("Content-Type", "application/xhtml+xml")], "<x/>"),
   ])
   func a403OfSomethingInBetweenIsAFaultOfTheWay(_ headers: [(String, String)], _ body: String) throws {

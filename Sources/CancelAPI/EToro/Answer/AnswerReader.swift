@@ -8,7 +8,7 @@ import CancelContract
 /// | any other 2xx | ambiguous |
 /// | 400, 404, 409, 410, 422 | rejected |
 /// | 401; 403 with a JSON object or `WWW-Authenticate` | credentialRefused |
-/// | 403 with an HTML page or a CDN's headers | transient |
+/// | 403 with an HTML page, a CDN's headers or a CDN's own JSON object | transient |
 /// | any other 403 | credentialRefused, uncertain |
 /// | 429 | throttled |
 /// | 3xx, 407, 408, 421, 425, 460, 463, 499, 5xx | transient; 421 is one connection's fault |
@@ -84,7 +84,12 @@ package struct AnswerReader: Sendable {
   /// Tells the API's own 403 from that of a proxy or CDN, which says nothing of the credential.
   private static func judgeForbidden(_ answer: inout CancelAnswer, _ headers: AnswerHeaders, _ body: [UInt8]) {
     let text = Array(body[body.textStart...])
-    if headers.hasChallenge || (try? JSONValue(text))?.kind == .object { return }
+    if headers.hasChallenge { return }
+    if let object = try? JSONValue(text), object.kind == .object,
+      !(headers.isFromIntermediary && isCloudflareError(object))
+    {
+      return
+    }
     if headers.isPage || headers.isFromIntermediary || text.first(where: { $0 > 0x20 }) == UInt8(ascii: "<") {
       answer.kind = .transient
       answer.problem = Problem(
@@ -95,6 +100,13 @@ package struct AnswerReader: Sendable {
     } else {
       answer.isUncertain = true
     }
+  }
+
+  /// Whether this is one of Cloudflare's own errors (1000 and up), which are JSON where the request accepts no page.
+  private static func isCloudflareError(_ object: JSONValue) -> Bool {
+    if object["cloudflare_error"] == .boolean(true) { return true }
+    guard object["ray_id"] != nil, case .number(let code) = object["error_code"] else { return false }
+    return Int(code).map { (1000..<2000).contains($0) } ?? false
   }
 
   private static func undecoded(status: Int) -> Problem {
