@@ -197,6 +197,21 @@ struct AnswerReaderTests {
         ]))
   }
 
+  @Test func eachWindowThatANameEndsWithIsALimitOfItsOwn() throws {
+    #expect(
+      try rateLimit([
+        ("X-RateLimit-Limit-Minute", "20"), ("X-RateLimit-Remaining-Minute", "3"), ("X-RateLimit-Limit-hour", "900"),
+        ("X-RateLimit-Remaining-Hour", "0"), ("x-ratelimit-remaining-second", "5"), ("X-RateLimit-Limit-Day", "5000"),
+        ("RateLimit-Limit", "20"), ("RateLimit-Remaining", "2"), ("RateLimit-Reset", "40"),
+        ("X-RateLimit-Limit-Fortnight", "1"), ("X-RateLimit-Remaining-", "1"), ("X-RateLimit-Remaining-Day", "soon"),
+      ])
+        == RateLimit(policies: [
+          .init(limit: 20, remaining: 2, window: .seconds(60), resetAfter: .seconds(40)),
+          .init(limit: 900, remaining: 0, window: .seconds(3600)), .init(remaining: 5, window: .seconds(1)),
+          .init(limit: 5000, window: .seconds(86_400)),
+        ]))
+  }
+
   @Test func readsTimesByTheServersClock() throws {
     // the server's clock is an hour ahead of the worker's, and it makes no difference
     let date = ("Date", "Fri, 15 Jan 2027 09:00:00 GMT")

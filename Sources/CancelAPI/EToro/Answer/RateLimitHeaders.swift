@@ -6,13 +6,15 @@ import RawStructuredFieldValues
 /// | header | from |
 /// |---|---|
 /// | `X-RateLimit-Limit`, `-Remaining`, `-Reset`; also `X-Rate-Limit-…` | practice |
+/// | `X-RateLimit-Limit-Minute`, `-Remaining-Minute`; also `-Second`, `-Hour`, `-Day` and so on | Kong |
 /// | `RateLimit-Limit: 20, 20;w=60`, `-Remaining`, `-Reset` | draft-ietf-httpapi-ratelimit-headers 00 to 06 |
 /// | `RateLimit: limit=20, remaining=3, reset=40` | draft 07 |
 /// | `RateLimit: "minute";r=3;t=40, "day";r=900;t=3600`, `RateLimit-Policy: "minute";q=20;w=60` | drafts 08 and later |
 ///
 /// The last two are structured fields (RFC 9651) and are read as such; what is none after all is read leniently. Each
-/// named policy is a limit of its own. So is each spelling of the first two, unless they agree on the limit or one
-/// leaves it out; then of two values the more careful stands, as it does where a header comes twice or has a list.
+/// named policy and each of Kong's windows is a limit of its own. So is each spelling of the others, unless they agree
+/// on the limit or one leaves it out; then of two values the more careful stands, as it does where a header comes twice
+/// or has a list.
 struct RateLimitHeaders: Hashable, Sendable {
   /// One limit as it was told.
   fileprivate struct Told: Hashable, Sendable {
@@ -37,6 +39,8 @@ struct RateLimitHeaders: Hashable, Sendable {
   }
 
   private var spellings = [Told](repeating: Told(), count: 3)
+  /// The limits whose headers' names end with their window.
+  private var windows: [Told] = []
   /// The items of `RateLimit`.
   private var items: [Told] = []
   /// The items of `RateLimit-Policy`.
@@ -73,7 +77,7 @@ struct RateLimitHeaders: Hashable, Sendable {
     case 16 where name.isCaseInsensitivelyEqual(to: "ratelimit-policy"):
       takeDefinitions(value.text)
     default:
-      break
+      if name.hasCaseInsensitivePrefix("x-ratelimit-") { takeWindow(name.text, value) }
     }
   }
 
@@ -86,6 +90,7 @@ struct RateLimitHeaders: Hashable, Sendable {
         ?? (told.count == 1 && definitions.count == 1 ? definitions.first : nil)
       if let definition { told[index].merge(definition) }
     }
+    told += windows
     for var spelling in spellings where spelling != Told() {
       if definitions.count == 1, let definition = definitions.first,
         spelling.limit ?? definition.limit == definition.limit
@@ -134,6 +139,25 @@ struct RateLimitHeaders: Hashable, Sendable {
     spellings[spelling.rawValue].merge(Told(reset: reset))
   }
 
+  /// `X-RateLimit-Limit-Minute`, `X-RateLimit-Remaining-Minute`
+  private mutating func takeWindow(_ name: String, _ value: Span<UInt8>) {
+    let parts = name.lowercased().split(separator: "-")
+    guard parts.count == 4, let seconds = Self.windowSeconds[String(parts[3])] else { return }
+    var told = Told(windowSeconds: seconds)
+    switch parts[2] {
+    case "limit": told.limit = HeaderNumber.list(value).compactMap(\.count).min()
+    case "remaining": told.remaining = HeaderNumber.list(value).compactMap(\.countLeft).min()
+    default: return
+    }
+    guard told != Told(windowSeconds: seconds) else { return }
+    isEmpty = false
+    if let index = windows.firstIndex(where: { $0.windowSeconds == seconds }) {
+      windows[index].merge(told)
+    } else {
+      windows.append(told)
+    }
+  }
+
   private mutating func takeItems(_ text: String) {
     var told = Self.list(text) ?? []
     // a member of a list without a count is one of the older dictionary
@@ -154,6 +178,10 @@ struct RateLimitHeaders: Hashable, Sendable {
 }
 
 extension RateLimitHeaders {
+  private static let windowSeconds = [
+    "second": 1, "minute": 60, "hour": 3600, "day": 86_400, "month": 2_592_000, "year": 31_536_000,
+  ]
+
   /// No header has more limits than this.
   private static let mostItems = 16
 
