@@ -234,10 +234,27 @@ struct AnswerReaderTests {
   @Test(arguments: [
     ("3s", 3000), ("3 s", 3000), ("3, 3", 3000), ("1,5s", 5000), ("250ms", 250), ("1m30s", 90_000), ("2 min", 120_000),
     ("0.5h", 1_800_000), ("1, soon, 4", 4000), ("90 seconds", 90_000), ("3S", 3000),
+    ("\"3\"", 3000), ("PT3S", 3000), ("pt1m30s, 1", 90_000), ("PT0.5S", 500), ("1d", 3_600_000),
   ])
   func readsWaitsWithUnitsAndLists(_ value: String, _ milliseconds: Int) throws {
     #expect(try rateLimit([("Retry-After", value)])?.retryAfter == .milliseconds(milliseconds))
     #expect(try rateLimit([("RateLimit-Reset", value)])?.policies.first?.resetAfter == .milliseconds(milliseconds))
+  }
+
+  @Test func ofATimeFromNowAndAPointInTimeTheLaterCounts() throws {
+    let date = ("Date", "Fri, 15 Jan 2027 09:00:00 GMT")
+    for point in ["Fri, 15 Jan 2027 09:00:30 GMT", "Friday, 15-Jan-27 09:00:30 GMT", "1800003630"] {
+      for (wait, expected) in [("3", 30), ("40", 40), ("soon", 30)] {
+        for values in [[wait, point], [point, wait], [point, wait, point]] {
+          for headers in [values.map { ("Retry-After", $0) }, [("Retry-After", values.joined(separator: ", "))]] {
+            #expect(try rateLimit(headers + [date])?.retryAfter == .seconds(expected), "\(headers)")
+          }
+          #expect(
+            try rateLimit(values.map { ("RateLimit-Reset", $0) } + [date])?.policies.first?.resetAfter
+              == .seconds(expected))
+        }
+      }
+    }
   }
 
   @Test func readsWaitsInMilliseconds() throws {
@@ -306,6 +323,8 @@ struct AnswerReaderTests {
     #expect(try rateLimit([("Retry-After", "86400")])?.retryAfter == .seconds(3600))
     #expect(try rateLimit([("Retry-After", "Fri, 31 Dec 9999 23:59:59 GMT")])?.retryAfter == .seconds(3600))
     #expect(try rateLimit([("X-RateLimit-Reset", "999999999999999")])?.policies.first?.resetAfter == .seconds(3600))
+    let long = String(repeating: "31536000d", count: 10_000)
+    #expect(try rateLimit([("Retry-After", long)])?.retryAfter == .seconds(3600))
     #expect(try rateLimit([("X-RateLimit-Limit", "5000000000")]) == nil)
   }
 }

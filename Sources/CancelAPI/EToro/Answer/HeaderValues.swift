@@ -73,31 +73,40 @@ struct HeaderNumber {
   }
 }
 
-/// A time in a header, from the answer on or by the server's clock.
-enum HeaderTime: Hashable {
-  /// So many milliseconds after the answer.
-  case after(milliseconds: Int64)
-  /// So many milliseconds after the Unix epoch.
-  case at(milliseconds: Int64)
+/// A time in a header, from the answer on or by the server's clock; the later of the two where both were told.
+struct HeaderTime: Hashable {
+  private var millisecondsAfterAnswer: Int64?
+  private var millisecondsSinceEpoch: Int64?
 
+  /// So many milliseconds after the answer.
+  static func after(milliseconds: Int64) -> HeaderTime { HeaderTime(millisecondsAfterAnswer: milliseconds) }
+
+  /// So many milliseconds after the Unix epoch.
+  static func at(milliseconds: Int64) -> HeaderTime { HeaderTime(millisecondsSinceEpoch: milliseconds) }
+}
+
+extension HeaderTime {
   /// No wait that a header asks for is longer: a hostile or broken value must not stop an account for good.
   static let longest = Duration.seconds(3600)
 
-  /// Reads a number of seconds, a time with units (`3s`, `250ms`, `1m30s`), a point in time (the Unix epoch's seconds
-  /// or milliseconds, a date of HTTP or RFC 3339), or several of them with commas between, of which the latest counts.
+  /// Reads a number of seconds, a time with units (`3s`, `250ms`, `1m30s`, `PT3S`), a point in time (the Unix epoch's
+  /// seconds or milliseconds, a date of HTTP or RFC 3339), or several of them with commas between, of which the latest
+  /// counts.
   init?(_ value: Span<UInt8>) {
     if let time = HeaderNumber(value)?.time {
       self = time
       return
     }
-    let text = value.text
-    if let seconds = HTTPDate.seconds(text) {
-      self = .at(milliseconds: seconds * 1000)
-      return
-    }
     var result: HeaderTime?
-    for part in text.split(separator: ",") {
-      guard let time = Self.single(part.trimmingBlanks) else { continue }
+    var parts = value.text.split(separator: ",")[...]
+    while let part = parts.popFirst() {
+      var time = Self.single(part.trimmingBlanks)
+      if time == nil, let next = parts.first, let seconds = HTTPDate.seconds("\(part.trimmingBlanks),\(next)") {
+        // the comma was the date's own
+        time = .at(milliseconds: seconds * 1000)
+        parts.removeFirst()
+      }
+      guard let time else { continue }
       result = result.map { $0.later(time) } ?? time
     }
     guard let result else { return nil }
@@ -105,9 +114,11 @@ enum HeaderTime: Hashable {
   }
 
   private static func single(_ text: Substring) -> HeaderTime? {
+    let text = text.trimmingQuotes
     if let time = HeaderNumber(text)?.time { return time }
+    if let seconds = HTTPDate.seconds(String(text)) { return .at(milliseconds: seconds * 1000) }
     if let time = Timestamp(rfc3339: String(text)) { return .at(milliseconds: time.microseconds / 1000) }
-    return withUnits(text)
+    return withUnits(text.lowercased().hasPrefix("pt") ? text.dropFirst(2) : text)
   }
 
   /// Numbers with a unit each.
@@ -122,7 +133,7 @@ enum HeaderTime: Hashable {
       guard let number = HeaderNumber(digits), let length = milliseconds(of: unit.lowercased()),
         let part = number.milliseconds(of: length)
       else { return nil }
-      sum += part
+      sum = min(sum + part, 31_536_000_000)
     }
     return text.isEmpty ? nil : .after(milliseconds: sum)
   }
@@ -133,6 +144,7 @@ enum HeaderTime: Hashable {
     case "s", "sec", "secs", "second", "seconds": 1000
     case "m", "min", "mins", "minute", "minutes": 60_000
     case "h", "hr", "hour", "hours": 3_600_000
+    case "d", "day", "days": 86_400_000
     default: nil
     }
   }
@@ -144,24 +156,21 @@ enum HeaderTime: Hashable {
   ///     agree.
   ///   - now: The time by the worker's clock.
   func fromAnswer(date: Int64?, now: Timestamp) -> Duration {
-    let wait: Duration
-    switch self {
-    case .after(let milliseconds):
-      wait = .milliseconds(milliseconds)
-    case .at(let milliseconds):
-      let answered = date.map { Timestamp(milliseconds: $0 * 1000) } ?? now
-      wait = Timestamp(milliseconds: milliseconds) - answered
-    }
-    return max(.zero, min(Self.longest, wait))
+    let answered = date.map { Timestamp(milliseconds: $0 * 1000) } ?? now
+    let wait = max(
+      millisecondsAfterAnswer.map { .milliseconds($0) } ?? .zero,
+      millisecondsSinceEpoch.map { Timestamp(milliseconds: $0) - answered } ?? .zero)
+    return min(Self.longest, wait)
   }
 
-  /// The longer of two waits of one kind; of two kinds, this one.
+  /// The later of two times.
   func later(_ other: HeaderTime) -> HeaderTime {
-    switch (self, other) {
-    case (.after(let left), .after(let right)): .after(milliseconds: max(left, right))
-    case (.at(let left), .at(let right)): .at(milliseconds: max(left, right))
-    case (.after, .at), (.at, .after): self
+    func later(_ part: KeyPath<HeaderTime, Int64?>) -> Int64? {
+      [self[keyPath: part], other[keyPath: part]].compactMap(\.self).max()
     }
+    return HeaderTime(
+      millisecondsAfterAnswer: later(\.millisecondsAfterAnswer),
+      millisecondsSinceEpoch: later(\.millisecondsSinceEpoch))
   }
 }
 
@@ -317,6 +326,14 @@ extension Substring {
     var text = self
     while text.first == " " || text.first == "\t" { text.removeFirst() }
     while text.last == " " || text.last == "\t" { text.removeLast() }
+    return text
+  }
+
+  /// The text without the quotes around it.
+  var trimmingQuotes: Substring {
+    var text = self
+    if text.first == "\"" { text.removeFirst() }
+    if text.last == "\"" { text.removeLast() }
     return text
   }
 }

@@ -235,11 +235,11 @@ extension RateLimitHeaders {
         let sides = part.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
         let key = sides[0].trimmingBlanks.lowercased()
         guard sides.count == 2 else {
-          told.name = told.name ?? key.trimmingQuotes
+          told.name = told.name ?? String(key[...].trimmingQuotes)
           if let limit = HeaderNumber(key)?.count { told.limit = limit }
           continue
         }
-        let number = HeaderNumber(String(sides[1].trimmingBlanks).trimmingQuotes)
+        let number = HeaderNumber(sides[1].trimmingBlanks.trimmingQuotes)
         if key.utf8.count == 1 { told.set(key, number) } else { whole.set(key, number) }
       }
       if told.remaining != nil || told.reset != nil || told.windowSeconds != nil { named.append(told) }
@@ -275,15 +275,5 @@ extension RateLimitHeaders.Told {
     case "w", "window": windowSeconds = number.count
     default: break
     }
-  }
-}
-
-extension String {
-  /// The text without the quotes around it.
-  fileprivate var trimmingQuotes: String {
-    var text = self[...]
-    if text.first == "\"" { text.removeFirst() }
-    if text.last == "\"" { text.removeLast() }
-    return String(text)
   }
 }
