@@ -1,3 +1,5 @@
+import NIOCore
+
 /// A proxy that makes tunnels with CONNECT.
 package struct HTTPProxy: Sendable {
   /// The host's name or address, without brackets.
@@ -41,8 +43,10 @@ package struct HTTPProxy: Sendable {
       user = decoded
       rest = rest[rest.index(after: at)...]
     }
-    guard let (host, port) = Self.hostAndPort(rest) else { throw refuse("has no host and port that can be read") }
-    self.init(host: host, port: port, credentials: credentials ?? user)
+    guard let (host, port) = Self.hostAndPort(rest), let port, Self.isHost(host) else {
+      throw refuse("has no host and port that can be read")
+    }
+    self.init(host: host.lowercased(), port: port, credentials: credentials ?? user)
   }
 
   /// The proxy that the environment names for `origin` in `HTTPS_PROXY` (or `HTTP_PROXY` for a plain one), unless
@@ -62,68 +66,73 @@ package struct HTTPProxy: Sendable {
     }
   }
 
-  /// Whether the list of names, suffixes, addresses and IPv4 networks has the origin in it.
+  /// Whether the list of names, suffixes, addresses and networks has the origin in it.
   private static func excludes(_ list: String, _ origin: HTTPOrigin) -> Bool {
     list.lowercased().split(whereSeparator: { $0 == "," || $0 == " " }).contains { entry in
       if entry == "*" { return true }
-      var name = entry
-      if name.count(where: { $0 == ":" }) == 1, let colon = name.lastIndex(of: ":") {
-        guard Int(name[name.index(after: colon)...]) == origin.port else { return false }
-        name = name[..<colon]
-      }
-      if let network = IPv4Network(name), let address = IPv4Network(origin.host[...]) {
-        return network.contains(address)
-      }
+      // the colons of an address without brackets lead to no port
+      guard let (host, port) = IPNetwork(entry) == nil ? hostAndPort(entry) : (entry, nil),
+        port == nil || port == origin.port
+      else { return false }
+      var name = host
+      if let network = IPNetwork(name), let address = IPNetwork(origin.host[...]) { return network.contains(address) }
       if name.hasPrefix("*.") { name = name.dropFirst(1) }
       if name.hasPrefix(".") { name = name.dropFirst(1) }
       return !name.isEmpty && (origin.host == name || origin.host.hasSuffix(".\(name)"))
     }
   }
 
-  private struct IPv4Network {
-    private let address: UInt32
+  private struct IPNetwork {
+    private let address: [UInt8]
     private let bits: Int
 
-    /// Reads `10.0.0.0/8` or `10.1.2.3`.
+    /// Reads `10.0.0.0/8`, `10.1.2.3`, `fd00::/8` or `fd00::1`.
     init?(_ text: Substring) {
       let parts = text.split(separator: "/", omittingEmptySubsequences: false)
-      let bytes = parts[0].split(separator: ".", omittingEmptySubsequences: false).map { UInt8($0) }
-      let bits = parts.count == 2 ? Int(parts[1]) : 32
-      guard parts.count <= 2, bytes.count == 4, let bits, (0...32).contains(bits) else { return nil }
-      var address: UInt32 = 0
-      for byte in bytes {
-        guard let byte else { return nil }
-        address = address << 8 | UInt32(byte)
+      switch try? SocketAddress(ipAddress: String(parts[0]), port: 0) {
+      case .v4(let address): self.address = withUnsafeBytes(of: address.address.sin_addr) { Array($0) }
+      case .v6(let address): self.address = withUnsafeBytes(of: address.address.sin6_addr) { Array($0) }
+      case .unixDomainSocket, nil: return nil
       }
-      self.address = address
+      let most = address.count * 8
+      guard parts.count <= 2, let bits = parts.count == 2 ? Int(parts[1]) : most, (0...most).contains(bits) else {
+        return nil
+      }
       self.bits = bits
     }
 
-    func contains(_ other: IPv4Network) -> Bool {
-      bits == 0 || (address ^ other.address) >> UInt32(32 - bits) == 0
+    func contains(_ other: IPNetwork) -> Bool {
+      let whole = bits / 8
+      return address.count == other.address.count && address.prefix(whole) == other.address.prefix(whole)
+        && (bits % 8 == 0 || (address[whole] ^ other.address[whole]) >> UInt8(8 - bits % 8) == 0)
     }
   }
 
-  private static func hostAndPort(_ text: Substring) -> (String, Int)? {
-    guard let colon = text.lastIndex(of: ":"), let port = Int(text[text.index(after: colon)...]),
-      (1...65535).contains(port)
-    else { return nil }
-    var host = text[..<colon]
-    if host.hasPrefix("["), host.hasSuffix("]") {
-      host = host.dropFirst().dropLast()
-    } else if host.contains(":") {
-      return nil
+  /// Parts `proxy.example:3128`, `[::1]:3128`, or either without the port.
+  private static func hostAndPort(_ text: Substring) -> (host: Substring, port: Int?)? {
+    var host = text.prefix { $0 != ":" }
+    var rest = text[host.endIndex...]
+    if text.hasPrefix("[") {
+      guard let end = text.firstIndex(of: "]") else { return nil }
+      host = text[..<end].dropFirst()
+      rest = text[end...].dropFirst()
     }
-    let isHost = host.utf8.allSatisfy { byte in
-      switch byte {
-      case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
-        UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "."), UInt8(ascii: "_"),
-        UInt8(ascii: ":"):
-        true
-      default: false
+    if rest.isEmpty { return (host, nil) }
+    guard rest.first == ":", let port = Int(rest.dropFirst()), (1...65535).contains(port) else { return nil }
+    return (host, port)
+  }
+
+  private static func isHost(_ text: Substring) -> Bool {
+    !text.isEmpty
+      && text.utf8.allSatisfy { byte in
+        switch byte {
+        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+          UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "."), UInt8(ascii: "_"),
+          UInt8(ascii: ":"):
+          true
+        default: false
+        }
       }
-    }
-    return isHost && !host.isEmpty ? (host.lowercased(), port) : nil
   }
 
   private static func base64(_ bytes: [UInt8]) -> String {

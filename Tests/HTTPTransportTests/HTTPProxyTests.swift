@@ -60,6 +60,18 @@ struct HTTPProxyTests {
     #expect(try !isUsed("localhost") && !isUsed("127.0.0.1") && !isUsed("::1"))
   }
 
+  @Test(arguments: [
+    ("fd00::/8", false), ("FD12:0:0:0:0:0:0:7", false), ("[fd12::7]", false), ("[fd12::7]:443", false), ("::/0", false),
+    ("fd12::4/125", false), ("a.b,[fd12::7]", false), ("fd12::8/125", true), ("[fd12::7]:8443", true),
+    ("fe80::/10", true), ("0.0.0.0/0", true), ("fd12::7/129", true), ("fd12::7/", true), ("[fd12::7", true),
+    ("[fd12::7]443", true), ("[]", true), ("fd12", true), ("7", true), (":443", true),
+  ])
+  func theEnvironmentExcludesAddressesOfVersion6(_ excluded: String, _ isUsed: Bool) throws {
+    let environment = ["HTTPS_PROXY": "http://proxy.example:3128", "NO_PROXY": excluded]
+    let origin = HTTPOrigin(isEncrypted: true, host: "fd12::7", port: 443)
+    #expect(try (HTTPProxy.environment(environment, for: origin) != nil) == isUsed)
+  }
+
   @Test func namesTheVariableThatIsAtFault() {
     let fault = #expect(throws: HTTPProxy.Fault.self) {
       try HTTPProxy.environment(["HTTPS_PROXY": "https://user:hunter2@proxy.example:1"], for: Self.api)
