@@ -26,15 +26,20 @@ package struct HTTPProxy: Sendable {
 
   /// Reads `http://proxy.example:3128`, with or without the scheme, and with or without `user:password@`.
   ///
+  /// With the scheme the port may be left out; it is the scheme's own then, 80. (Go takes that too, curl 1080.) Without
+  /// either, what should be a name may as well be a word like `off`.
+  ///
   /// - Parameter credentials: `user:password`, which go before those in the address.
   package init(url: String, credentials: String? = nil) throws(Fault) {
     func refuse(_ why: String) -> Fault { Fault(description: "\(why); write it like http://proxy.example:3128") }
     var rest = url[...]
+    var defaultPort: Int?
     if let scheme = rest.firstRange(of: "://") {
       guard rest[..<scheme.lowerBound].lowercased() == "http" else {
         throw refuse("is not http://: only proxies that speak CONNECT over plain HTTP are supported")
       }
       rest = rest[scheme.upperBound...]
+      defaultPort = 80
     }
     if rest.hasSuffix("/") { rest.removeLast() }
     var user: String?
@@ -43,19 +48,21 @@ package struct HTTPProxy: Sendable {
       user = decoded
       rest = rest[rest.index(after: at)...]
     }
-    guard let (host, port) = Self.hostAndPort(rest), let port, Self.isHost(host) else {
+    guard let (host, port) = Self.hostAndPort(rest), let port = port ?? defaultPort, Self.isHost(host) else {
       throw refuse("has no host and port that can be read")
     }
     self.init(host: host.lowercased(), port: port, credentials: credentials ?? user)
   }
 
-  /// The proxy that the environment names for `origin` in `HTTPS_PROXY` (or `HTTP_PROXY` for a plain one), unless
-  /// `NO_PROXY` excludes the host, or it is this machine. The names may be in lower case.
+  /// The proxy that the environment names for `origin` in `HTTPS_PROXY` (or `HTTP_PROXY` for a plain one), else in
+  /// `ALL_PROXY`, unless `NO_PROXY` excludes the host, or it is this machine. The names may be in lower case; an empty
+  /// variable is like none.
   ///
   /// - Throws: ``Fault`` that names the variable.
   package static func environment(_ environment: [String: String], for origin: HTTPOrigin) throws(Fault) -> HTTPProxy? {
-    let variable = origin.isEncrypted ? "HTTPS_PROXY" : "HTTP_PROXY"
-    guard let url = environment[variable.lowercased()] ?? environment[variable], !url.isEmpty, !origin.isLoopback
+    let variables = [origin.isEncrypted ? "HTTPS_PROXY" : "HTTP_PROXY", "ALL_PROXY"].flatMap { [$0.lowercased(), $0] }
+    guard let variable = variables.first(where: { environment[$0]?.isEmpty == false }),
+      let url = environment[variable], !origin.isLoopback
     else { return nil }
     let excluded = environment["no_proxy"] ?? environment["NO_PROXY"] ?? ""
     guard !excludes(excluded, origin) else { return nil }

@@ -9,7 +9,8 @@ struct HTTPProxyTests {
     ("http://proxy.example:3128", "proxy.example", 3128, nil), ("proxy.example:3128/", "proxy.example", 3128, nil),
     ("HTTP://user:pass@Proxy.example:80", "proxy.example", 80, "Basic dXNlcjpwYXNz"),
     ("http://us%65r:p%40ss@[::1]:3128", "::1", 3128, "Basic dXNlcjpwQHNz"),
-    ("http://u@10.0.0.1:3128", "10.0.0.1", 3128, "Basic dQ=="),
+    ("http://u@10.0.0.1:3128", "10.0.0.1", 3128, "Basic dQ=="), ("http://proxy.corp", "proxy.corp", 80, nil),
+    ("http://u@[::1]/", "::1", 80, "Basic dQ=="),
   ])
   func readsAnAddress(_ url: String, _ host: String, _ port: Int, _ authorization: String?) throws {
     let proxy = try HTTPProxy(url: url)
@@ -19,7 +20,8 @@ struct HTTPProxyTests {
   }
 
   @Test(arguments: [
-    "", "proxy.example", "http://", "http://proxy.example:0", "http://proxy.example:70000",
+    "", "proxy.example", "[::1]", "http://", "http://proxy.example:", "http://::1", "http://[::1]x:1",
+    "http://proxy.example:0", "http://proxy.example:70000",
     "https://proxy.example:3128",
     "socks5://proxy.example:1080", "http://pro xy:3128", "http://::1:3128", "http://u%zz:secret@proxy.example:3128",
     "http://proxy.example:3128\r\nx: y",
@@ -70,6 +72,29 @@ struct HTTPProxyTests {
     let environment = ["HTTPS_PROXY": "http://proxy.example:3128", "NO_PROXY": excluded]
     let origin = HTTPOrigin(isEncrypted: true, host: "fd12::7", port: 443)
     #expect(try (HTTPProxy.environment(environment, for: origin) != nil) == isUsed)
+  }
+
+  @Test(arguments: [
+    (["ALL_PROXY": "all:1"], "all:1", "all:1"), (["all_proxy": "all:1", "ALL_PROXY": "other:1"], "all:1", "all:1"),
+    (["ALL_PROXY": "all:1", "HTTPS_PROXY": "tls:1"], "tls:1", "all:1"),
+    (["ALL_PROXY": "all:1", "https_proxy": "", "http_proxy": "plain:1"], "all:1", "plain:1"),
+    (["ALL_PROXY": "all:1", "NO_PROXY": "etoro.com"], nil, nil), (["ALL_PROXY": ""], nil, nil),
+  ])
+  func oneVariableServesAllSchemes(
+    _ environment: [String: String], _ encrypted: String?, _ plain: String?
+  ) throws {
+    #expect(try HTTPProxy.environment(environment, for: Self.api)?.description == encrypted)
+    let origin = HTTPOrigin(isEncrypted: false, host: Self.api.host, port: 80)
+    #expect(try HTTPProxy.environment(environment, for: origin)?.description == plain)
+  }
+
+  @Test(arguments: ["all_proxy", "ALL_PROXY", "https_proxy"])
+  func namesTheVariableAsItIsSpelt(_ name: String) {
+    let fault = #expect(throws: HTTPProxy.Fault.self) {
+      try HTTPProxy.environment([name: "socks5://user:hunter2@proxy.example:1"], for: Self.api)
+    }
+    #expect(fault?.description.contains("\(name) is not") == true)
+    #expect(fault?.description.contains("hunter2") == false)
   }
 
   @Test func namesTheVariableThatIsAtFault() {

@@ -106,7 +106,7 @@ extension WorkerConfiguration {
 }
 
 extension WorkerConfiguration {
-  /// Finds the proxy that leads to the API: `api.proxy`, else what `HTTPS_PROXY` and `NO_PROXY` say.
+  /// Finds the proxy that leads to the API: `api.proxy`, else what `HTTPS_PROXY`, `ALL_PROXY` and `NO_PROXY` say.
   mutating func readProxy(_ values: inout ConfigurationValues, environment: [String: String]) {
     let address = values.text("api.proxy")
     let credentials = values.text("api.proxyCredentials")
