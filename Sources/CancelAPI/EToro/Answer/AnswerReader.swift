@@ -288,7 +288,7 @@ package struct AnswerHeaders: Hashable, Sendable {
     case 12 where name.isCaseInsensitivelyEqual(to: "content-type"):
       isPage = value.hasCaseInsensitivePrefix("text/html") || value.hasCaseInsensitivePrefix("application/xhtml")
     case 14 where name.isCaseInsensitivelyEqual(to: "retry-after-ms"):
-      for number in HeaderNumber.list(value) {
+      HeaderNumber.forEach(of: value) { number in
         takeRetryAfter(number.milliseconds(of: 1).map { .after(milliseconds: $0) })
       }
     case 16 where name.isCaseInsensitivelyEqual(to: "www-authenticate"):

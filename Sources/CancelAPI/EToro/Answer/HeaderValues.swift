@@ -40,10 +40,25 @@ struct HeaderNumber {
     self.init(bytes.span)
   }
 
-  /// Reads the members of a list (`20, 20;w=60`) without their parameters; those that are no numbers are left out.
-  static func list(_ value: Span<UInt8>) -> [HeaderNumber] {
-    value.text.split(separator: ",").compactMap { member in
-      HeaderNumber(member.prefix { $0 != ";" })
+  /// The least of the members of a list (`20, 20;w=60`) without their parameters, read as `part`; those that can't be are
+  /// left out.
+  static func least<Value: Comparable>(of value: Span<UInt8>, _ part: (HeaderNumber) -> Value?) -> Value? {
+    var least: Value?
+    forEach(of: value) { number in
+      if let found = part(number) { least = min(least ?? found, found) }
+    }
+    return least
+  }
+
+  /// Calls `body` with each number in a list, without its parameters. By place, for every answer has several.
+  static func forEach(of list: Span<UInt8>, _ body: (HeaderNumber) -> Void) {
+    var start = 0
+    while start < list.count {
+      var end = start
+      while end < list.count, !",;".utf8.contains(list[end]) { end += 1 }
+      if let number = HeaderNumber(list.extracting(start..<end)) { body(number) }
+      while end < list.count, list[end] != UInt8(ascii: ",") { end += 1 }
+      start = end + 1
     }
   }
 

@@ -111,10 +111,11 @@ struct RateLimitHeaders: Hashable, Sendable {
   }
 
   private mutating func takeLimit(_ value: Span<UInt8>, _ spelling: Spelling) {
-    let limits = HeaderNumber.list(value).compactMap(\.count)
     // the limits in a list with windows are policies, but for the first
     let hasWindows = value.firstIndex(of: UInt8(ascii: ";")) != nil
-    guard let limit = hasWindows ? limits.first : limits.min() else { return }
+    var first: Int?
+    HeaderNumber.forEach(of: value) { first = first ?? $0.count }
+    guard let limit = hasWindows ? first : HeaderNumber.least(of: value, \.count) else { return }
     isEmpty = false
     var told = Told(limit: limit)
     if hasWindows {
@@ -128,7 +129,7 @@ struct RateLimitHeaders: Hashable, Sendable {
   }
 
   private mutating func takeRemaining(_ value: Span<UInt8>, _ spelling: Spelling) {
-    guard let remaining = HeaderNumber.list(value).compactMap(\.countLeft).min() else { return }
+    guard let remaining = HeaderNumber.least(of: value, \.countLeft) else { return }
     isEmpty = false
     spellings[spelling.rawValue].merge(Told(remaining: remaining))
   }
@@ -145,8 +146,8 @@ struct RateLimitHeaders: Hashable, Sendable {
     guard parts.count == 4, let seconds = Self.windowSeconds[String(parts[3])] else { return }
     var told = Told(windowSeconds: seconds)
     switch parts[2] {
-    case "limit": told.limit = HeaderNumber.list(value).compactMap(\.count).min()
-    case "remaining": told.remaining = HeaderNumber.list(value).compactMap(\.countLeft).min()
+    case "limit": told.limit = HeaderNumber.least(of: value, \.count)
+    case "remaining": told.remaining = HeaderNumber.least(of: value, \.countLeft)
     default: return
     }
     guard told != Told(windowSeconds: seconds) else { return }
