@@ -131,9 +131,12 @@ extension Bench {
     try await stage.send(1..<waiting + 1) { "a\($0 % keys)" }
     let worker = try await stage.worker(settings)
     try await worker.waitForReceived(waiting)
+    let producer = try await stage.warmProducer()
     let calls = stage.stub.arrivals.withLock { $0.count }
     let start = monotonicNanoseconds()
-    try await stage.send(waiting + 1..<waiting + orders + 1, priority: "killSwitch") { "a\(keys + $0 % keys)" }
+    try await stage.send(waiting + 1..<waiting + orders + 1, priority: "killSwitch", with: producer) {
+      "a\(keys + $0 % keys)"
+    }
     try await stage.stub.waitForCalls(calls + orders)
     let arrivals = stage.stub.arrivals.withLock { arrivals in
       arrivals.filter { $0.key > Int64(waiting) }.values.map { Double($0 - start) / 1e6 }

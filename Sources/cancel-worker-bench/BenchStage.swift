@@ -107,10 +107,11 @@ extension BenchStage {
 
   /// Publishes one request for each number, keyed by its order.
   func send(
-    _ orders: Range<Int>, priority: String = "routine", account: @escaping @Sendable (Int) -> String? = { _ in nil }
+    _ orders: Range<Int>, priority: String = "routine", with producer: KafkaProducer? = nil,
+    account: @escaping @Sendable (Int) -> String? = { _ in nil }
   ) async throws {
     let topic = names.requests
-    try await publish(orders) { orders in
+    try await publish(orders, with: producer) { orders in
       orders.map { order in
         let member = account(order).map { ",\"account\":\"\($0)\"" } ?? ""
         return KafkaRecord(
@@ -126,8 +127,20 @@ extension BenchStage {
     try await publish(orders) { ledger.records(of: $0) }
   }
 
-  private func publish(_ orders: Range<Int>, _ records: @Sendable (Range<Int>) -> [KafkaRecord]) async throws {
+  /// A producer that has its connections and knows the topics: what it sends next is on its way at once.
+  func warmProducer() async throws -> KafkaProducer {
     let producer = try KafkaProducer(configuration: kafka, transactionalID: nil, logger: BenchStage.logger)
+    for partition in 0..<Int32(partitions) {
+      // Not JSON: the worker refuses it.
+      try await producer.publish([KafkaRecord(topic: names.requests, partition: partition, key: nil, value: [0])])
+    }
+    return producer
+  }
+
+  private func publish(
+    _ orders: Range<Int>, with given: KafkaProducer? = nil, _ records: @Sendable (Range<Int>) -> [KafkaRecord]
+  ) async throws {
+    let producer = try given ?? KafkaProducer(configuration: kafka, transactionalID: nil, logger: BenchStage.logger)
     var next = orders.lowerBound
     while next < orders.upperBound {
       let end = min(next + BenchStage.chunk, orders.upperBound)
