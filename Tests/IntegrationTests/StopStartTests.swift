@@ -31,7 +31,8 @@ struct StopStartTests {
     }
     let last = try stage.worker()
     let results = try await stage.results(100 * rounds)
-    #expect(await last.stop() == 0)
+    let status = await last.stop()
+    #expect(status == 0, "\(last.logTail)")
     let verdict = Verdict(requests: 100 * rounds, results: try await stage.topics.results())
     let calls = stage.simulator.state.callsPerOrder.values
     print("stops: \(rounds) \(verdict) calls=\(calls.reduce(0, +))")

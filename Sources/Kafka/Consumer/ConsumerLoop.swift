@@ -283,24 +283,29 @@ extension ConsumerLoop {
   /// Resuming alone does not wake the thread that fetches, which may then sleep for another second; seeking does. So
   /// each partition is sought to its present position. Nothing of it is queued, and nothing can be meanwhile.
   ///
-  /// From librdkafka 2.1 on seeking wakes it no more; what does is an answer on its connection. So the leaders are asked
-  /// for the logs' ends, and nobody waits for what they answer.
+  /// From librdkafka 2.1 on seeking wakes it no more; what does is an answer on its connection. So the seeks are waited
+  /// for, which takes no more than a change of threads, then the leaders are asked for the logs' ends, and nobody waits
+  /// for what they answer.
   private func resume(_ partitions: [KafkaTopicPartition], _ client: OpaquePointer) {
     guard !partitions.isEmpty else { return }
+    let consumed = TopicPartitions(partitions)
+    rd_kafka_position(client, consumed.pointer)
+    // A list of its own: with the leaders' epochs, which are in the other, seeking would ask the brokers first.
     let list = TopicPartitions(partitions)
-    rd_kafka_position(client, list.pointer)
     positions.withLock { positions in
       for (index, partition) in partitions.enumerated() {
-        let consumed = list.offset(at: index)
         // Without a position since the last seek, nothing was consumed since.
-        let position = consumed >= 0 ? consumed : positions[partition] ?? 0
+        let position = consumed.offset(at: index) >= 0 ? consumed.offset(at: index) : positions[partition] ?? 0
         positions[partition] = position
         list.setOffset(position, at: index)
       }
     }
     rd_kafka_resume_partitions(client, list.pointer)
-    if let error = rd_kafka_seek_partitions(client, list.pointer, 0) { rd_kafka_error_destroy(error) }
-    guard rd_kafka_version() >= 0x0201_0000 else { return }
+    let seekWakes = rd_kafka_version() < 0x0201_0000
+    if let error = rd_kafka_seek_partitions(client, list.pointer, seekWakes ? 0 : 1000) {
+      rd_kafka_error_destroy(error)
+    }
+    guard !seekWakes else { return }
     let ends = TopicPartitions(partitions)
     for index in partitions.indices { ends.setOffset(Int64(RD_KAFKA_OFFSET_END), at: index) }
     rd_kafka_offsets_for_times(client, ends.pointer, 1)

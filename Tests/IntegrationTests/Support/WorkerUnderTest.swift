@@ -55,6 +55,9 @@ final class WorkerUnderTest: Sendable {
 
   var isRunning: Bool { process.isRunning }
 
+  /// The end of its log, for the message of a failure.
+  var logTail: String { WorkerHarness.tail(of: log) }
+
   /// What `CANCEL_WORKER` names, or the binary beside the tests' own.
   static var binary: URL {
     if let path = ProcessInfo.processInfo.environment["CANCEL_WORKER"] { return URL(fileURLWithPath: path) }
