@@ -24,6 +24,8 @@ esac
 
 root=$(mktemp -d)
 chmod 755 "$root"
+# A folder of this machine is none of the root's.
+unset TMPDIR
 leave() {
   umount "$root/proc" 2>/dev/null || true
   rm -rf --one-file-system "$root"
