@@ -6,7 +6,8 @@
 #   Tests/librdkafka.sh 2.16.1     another one
 set -euo pipefail
 cd "$(dirname "$0")/.."
-version=${1:-2.8.0}
+image=$(sed -nE 's/.*librdkafka1=([0-9.]+)-.*/\1/p' Deploy/Dockerfile)
+version=${1:-$image}
 folder=.build/librdkafka-$version
 if [ ! -e "$folder/librdkafka.so.1" ]; then
   rm -rf "$folder"

@@ -20,15 +20,15 @@ source Tests/broker.sh
 start_broker
 swift build --build-tests --explicit-target-dependency-import-check error
 
-run_target() {
-  local log=$logs/$1.log
-  swift test --skip-build --filter "${1}Tests\\." 2>&1 | tee "$log"
+# Runs the tests that match FILTER, and keeps their output under NAME.
+run_tests() {
+  swift test --skip-build --filter "$2" 2>&1 | tee "$logs/$1.log" || failed+=("$1")
 }
 
-# The same with another librdkafka than the system's: what talks to a broker, and whole workers that are killed.
+# The same with the librdkafka in FOLDER instead of the system's.
 run_with_librdkafka() {
-  LIBRDKAFKA_VERSION=$2 LD_LIBRARY_PATH=$3 swift test --skip-build --filter "$4" 2>&1 |
-    tee "$logs/$1-librdkafka-$2.log"
+  local version=${3##*-}
+  LIBRDKAFKA_VERSION=$version LD_LIBRARY_PATH=$3 run_tests "$1-librdkafka-$version" "$2"
 }
 
 # A crash leaves no line of its own: then the end tells.
@@ -53,13 +53,14 @@ soak)
   failed=()
   for folder in Tests/*Tests; do
     target=$(basename "$folder" Tests)
-    run_target "$target" || failed+=("$target")
+    run_tests "$target" "${target}Tests\\."
   done
-  if library=$(Tests/librdkafka.sh 2.8.0); then
-    run_with_librdkafka Kafka 2.8.0 "$library" '^KafkaTests\.' || failed+=(Kafka-librdkafka-2.8.0)
-    run_with_librdkafka Chaos 2.8.0 "$library" '(ChaosTests|KafkaScriptTests)' || failed+=(Chaos-librdkafka-2.8.0)
+  if library=$(Tests/librdkafka.sh); then
+    # What talks to a broker, and whole workers that are killed.
+    run_with_librdkafka Kafka '^KafkaTests\.' "$library"
+    run_with_librdkafka Chaos '(ChaosTests|KafkaScriptTests)' "$library"
   else
-    echo "skipped: the tests with librdkafka 2.8.0, which PyPI did not give"
+    echo "skipped: the tests with the image's librdkafka, which PyPI did not give"
   fi
   if [ "${#failed[@]}" -gt 0 ]; then
     for target in "${failed[@]}"; do tell_failures "$target"; done
