@@ -14,6 +14,9 @@ public enum KafkaLibrary {
   /// - Parameter version: as `rd_kafka_version` tells it: a byte each for major, minor and revision, and one more.
   static func spinsInTransactions(_ version: Int32) -> Bool { version < 0x0204_0000 }
 
+  /// Whether a seek wakes the thread that fetches, as in all versions before 2.1.0.
+  static var seekWakesFetcher: Bool { rd_kafka_version() < 0x0201_0000 }
+
   /// What its build can do, by librdkafka's own names, such as `ssl` and `sasl_scram`.
   public static var features: Set<String> {
     guard let configuration = rd_kafka_conf_new() else { return [] }

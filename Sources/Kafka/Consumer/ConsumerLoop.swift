@@ -301,11 +301,10 @@ extension ConsumerLoop {
       }
     }
     rd_kafka_resume_partitions(client, list.pointer)
-    let seekWakes = rd_kafka_version() < 0x0201_0000
-    if let error = rd_kafka_seek_partitions(client, list.pointer, seekWakes ? 0 : 1000) {
+    if let error = rd_kafka_seek_partitions(client, list.pointer, KafkaLibrary.seekWakesFetcher ? 0 : 1000) {
       rd_kafka_error_destroy(error)
     }
-    guard !seekWakes else { return }
+    guard !KafkaLibrary.seekWakesFetcher else { return }
     let ends = TopicPartitions(partitions)
     for index in partitions.indices { ends.setOffset(Int64(RD_KAFKA_OFFSET_END), at: index) }
     rd_kafka_offsets_for_times(client, ends.pointer, 1)
