@@ -47,13 +47,10 @@ extension CancelEngine {
   mutating func confirmLater(_ order: OpenOrder, at now: Timestamp) {
     let ref = order.ref
     // By place: most orders end here, and their requests are not worth a copy.
-    guard
-      policy.confirms
-        || order.requests.indices.contains(where: { order.requests[$0].received.request.details.wantsConfirmation })
+    let asking = order.requests.indices.first { order.requests[$0].received.request.details.wantsConfirmation }
+    guard asking != nil || policy.confirms, partitions[ref.partition].annex.confirmations[ref.key] == nil
     else { return }
-    let asking = order.requests.first { $0.received.request.details.wantsConfirmation } ?? order.requests.first
-    guard let received = asking?.received, partitions[ref.partition].annex.confirmations[ref.key] == nil
-    else { return }
+    let received = order.requests[asking ?? 0].received
     var echo = received.echo
     // The result repeats the context: an event about the same order need not.
     echo.details.context = nil
