@@ -88,6 +88,19 @@ package struct HTTPResponse: Sendable, Equatable {
   }
 }
 
+extension Collection<UInt8> {
+  /// Where the text begins: after a byte order mark, if there is one.
+  package var textStart: Index {
+    let byteOrderMark: [UInt8] = [0xEF, 0xBB, 0xBF]
+    return starts(with: byteOrderMark) ? index(startIndex, offsetBy: byteOrderMark.count) : startIndex
+  }
+}
+
+extension UInt8 {
+  /// Whether it is a space, a tab, or an end of a line or page.
+  package var isBlank: Bool { self == 0x20 || (0x09...0x0D).contains(self) }
+}
+
 extension Substring {
   /// The text without spaces and tabs at its ends.
   var trimmed: Substring {
@@ -124,13 +137,10 @@ extension HTTPResponse {
   /// Whether the body can be seen not to be coded: there is none but blanks, or it begins as JSON and pages do, after a
   /// byte order mark and blanks, and has no control character, as everything coded soon has.
   private var isPlain: Bool {
-    var bytes = body.readableBytesView[...]
-    if bytes.starts(with: [0xEF, 0xBB, 0xBF]) { bytes = bytes.dropFirst(3) }
-    guard let first = bytes.first(where: { !Self.isBlank($0) }) else { return true }
-    return "{[<".utf8.contains(first) && bytes.allSatisfy { $0 >= 0x20 && $0 != 0x7F || Self.isBlank($0) }
+    let text = body.readableBytesView[body.readableBytesView.textStart...]
+    guard let first = text.first(where: { !$0.isBlank }) else { return true }
+    return "{[<".utf8.contains(first) && text.allSatisfy { $0 >= 0x20 && $0 != 0x7F || $0.isBlank }
   }
-
-  private static func isBlank(_ byte: UInt8) -> Bool { byte == 0x20 || (0x09...0x0D).contains(byte) }
 
   /// A coding's name is a token; anything else is not repeated.
   private static func shown(_ codings: [String]) -> String {

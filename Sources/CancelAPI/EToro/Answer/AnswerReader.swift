@@ -1,4 +1,5 @@
 import CancelContract
+import HTTPTransport
 
 /// Reads the API's answers: status, headers and body in, a typed outcome out. No I/O and no clock.
 ///
@@ -161,7 +162,7 @@ enum Acceptance: Equatable {
   /// Reads a body.
   init(_ body: [UInt8]) {
     let start = body.textStart
-    guard let first = body[start...].first(where: { !Self.isBlank($0) }) else {
+    guard let first = body[start...].first(where: { !$0.isBlank }) else {
       self = .submitted(token: nil)
       return
     }
@@ -178,8 +179,6 @@ enum Acceptance: Equatable {
       self = error.offset == body.count - start && error.found == nil ? .submitted(token: nil) : .somethingElse
     }
   }
-
-  private static func isBlank(_ byte: UInt8) -> Bool { byte == 0x20 || (0x09...0x0D).contains(byte) }
 
   private static func isVisible(_ byte: UInt8) -> Bool { (0x21...0x7E).contains(byte) }
 
@@ -202,14 +201,6 @@ enum Acceptance: Equatable {
     }
     try reader.finish()
     return token.map { reader.utf8($0) }
-  }
-}
-
-extension [UInt8] {
-  /// Where the text begins: after a byte order mark, if there is one.
-  fileprivate var textStart: Int {
-    let byteOrderMark: [UInt8] = [0xEF, 0xBB, 0xBF]
-    return starts(with: byteOrderMark) ? byteOrderMark.count : 0
   }
 }
 

@@ -222,13 +222,12 @@ package enum HTTPDate {
       value[26] == UInt8(ascii: "G"), value[27] == UInt8(ascii: "M"), value[28] == UInt8(ascii: "T"),
       weekdays.contains(where: { isName($0, at: 0, of: value) }),
       let month = months.firstIndex(where: { isName($0, at: 8, of: value) }),
-      let day = number(value, at: 5, digits: 2), let year = number(value, at: 12, digits: 4), year >= 1970,
-      let hour = number(value, at: 17, digits: 2), hour < 24,
-      let minute = number(value, at: 20, digits: 2), minute < 60,
-      let second = number(value, at: 23, digits: 2), second <= 60
+      let day = number(value, at: 5, digits: 2), let year = number(value, at: 12, digits: 4),
+      let hour = number(value, at: 17, digits: 2),
+      let minute = number(value, at: 20, digits: 2),
+      let second = number(value, at: 23, digits: 2)
     else { return nil }
-    let date = CivilDate(year: year, month: Int64(month) + 1, day: day)
-    return date.isValid ? date.daysSinceEpoch * 86_400 + hour * 3600 + minute * 60 + second : nil
+    return seconds(CivilDate(year: year, month: Int64(month) + 1, day: day), hour: hour, minute: minute, second: second)
   }
 
   private static func isName(_ name: String, at index: Int, of value: Span<UInt8>) -> Bool {
@@ -250,13 +249,18 @@ package enum HTTPDate {
 
   private static func seconds(day: Substring, month: Int64, year: Substring, time: Substring) -> Int64? {
     let clock = time.split(separator: ":", omittingEmptySubsequences: false)
-    guard let day = number(day, digits: 1...2), let year = number(year, digits: 2...4), year < 100 || year >= 1970,
-      clock.count == 3, let hour = number(clock[0], digits: 2...2), hour < 24,
-      let minute = number(clock[1], digits: 2...2), minute < 60,
-      let second = number(clock[2], digits: 2...2), second <= 60
+    guard let day = number(day, digits: 1...2), let year = number(year, digits: 2...4),
+      clock.count == 3, let hour = number(clock[0], digits: 2...2),
+      let minute = number(clock[1], digits: 2...2),
+      let second = number(clock[2], digits: 2...2)
     else { return nil }
-    let date = CivilDate(year: year < 70 ? year + 2000 : year < 100 ? year + 1900 : year, month: month, day: day)
-    return date.isValid ? date.daysSinceEpoch * 86_400 + hour * 3600 + minute * 60 + second : nil
+    let fullYear = year < 70 ? year + 2000 : year < 100 ? year + 1900 : year
+    return seconds(CivilDate(year: fullYear, month: month, day: day), hour: hour, minute: minute, second: second)
+  }
+
+  private static func seconds(_ date: CivilDate, hour: Int64, minute: Int64, second: Int64) -> Int64? {
+    guard date.year >= 1970, date.isValid, hour < 24, minute < 60, second <= 60 else { return nil }
+    return date.daysSinceEpoch * 86_400 + hour * 3600 + minute * 60 + second
   }
 
   private static func number(_ text: Substring, digits: ClosedRange<Int>) -> Int64? {
