@@ -133,28 +133,3 @@ extension CallFault {
     isConnectionFault = fault.code == .unreadable || fault.code == .controlFrames
   }
 }
-
-extension UUID {
-  /// The 36 characters in lower case.
-  var lowercasedText: String {
-    withUnsafeBytes(of: uuid) { bytes in
-      String(unsafeUninitializedCapacity: 36) { text in
-        var position = 0
-        for index in bytes.indices {
-          if index == 4 || index == 6 || index == 8 || index == 10 {
-            text[position] = UInt8(ascii: "-")
-            position += 1
-          }
-          text[position] = Self.hexadecimal(bytes[index] >> 4)
-          text[position + 1] = Self.hexadecimal(bytes[index] & 0xF)
-          position += 2
-        }
-        return position
-      }
-    }
-  }
-
-  private static func hexadecimal(_ digit: UInt8) -> UInt8 {
-    digit < 10 ? UInt8(ascii: "0") + digit : UInt8(ascii: "a") + digit - 10
-  }
-}

@@ -105,3 +105,19 @@ extension [UInt8] {
     self.init(upTo: 27) { $0.append(rfc3339: timestamp) }
   }
 }
+
+extension String {
+  /// A text of at most `capacity` bytes.
+  init(upTo capacity: Int, _ write: (inout TextBuffer) -> Void) {
+    self.init(unsafeUninitializedCapacity: capacity) { memory in
+      var text = TextBuffer(memory)
+      write(&text)
+      return text.count
+    }
+  }
+}
+
+extension UUID {
+  /// The 36 characters in lower case.
+  package var lowercasedText: String { String(upTo: 36) { $0.append(uuid: self) } }
+}

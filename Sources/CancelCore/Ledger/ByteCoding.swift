@@ -1,3 +1,4 @@
+import CancelContract
 import FoundationEssentials
 
 /// Reads what `ByteWriter` wrote; whatever the bytes, it ends in a value or a `LedgerError`.
@@ -74,7 +75,7 @@ struct ByteReader {
     switch try byte() {
     case 0: return nil
     case 1: return try string()
-    case 2: return UUIDText.text(of: try uuid())
+    case 2: return try uuid().lowercasedText
     default: throw .malformed("an identifier's form is unknown", at: position - 1)
     }
   }
@@ -243,28 +244,5 @@ enum UUIDText {
       return true
     }
     return isCanonical ? UUID(uuid: bytes) : nil
-  }
-
-  /// The canonical text.
-  static func text(of uuid: UUID) -> String {
-    withUnsafeBytes(of: uuid.uuid) { bytes in
-      String(unsafeUninitializedCapacity: 36) { text in
-        var position = 0
-        for byte in bytes {
-          if position == 8 || position == 13 || position == 18 || position == 23 {
-            text[position] = UInt8(ascii: "-")
-            position += 1
-          }
-          text[position] = digit(byte >> 4)
-          text[position + 1] = digit(byte & 0xF)
-          position += 2
-        }
-        return position
-      }
-    }
-  }
-
-  private static func digit(_ nibble: UInt8) -> UInt8 {
-    nibble < 10 ? UInt8(ascii: "0") + nibble : UInt8(ascii: "a") + nibble - 10
   }
 }

@@ -176,7 +176,7 @@ public struct AuditLine: Codable, Hashable, Sendable {
       outcome: result.outcome.name)
     answeredAt = result.stages.answered.rfc3339
     attempts = result.attempts
-    requestIDs = result.requestIDs.map { $0.uuidString.lowercased() }
+    requestIDs = result.requestIDs.map { $0.lowercasedText }
     duplicateOf = result.deduplicated ? result.duplicateOf : nil
     token = result.token
     httpStatus = result.httpStatus

@@ -91,7 +91,7 @@ public final class RequestLog: WorkerObserver {
       metadata[LogKey.callMilliseconds] = .stringConvertible(milliseconds(firstSent, result.stages.answered))
     }
     if !result.requestIDs.isEmpty {
-      let ids = result.requestIDs.suffix(8).map { $0.uuidString.lowercased() }
+      let ids = result.requestIDs.suffix(8).map { $0.lowercasedText }
       metadata[LogKey.requestIDs] = .string(ids.joined(separator: " "))
     }
     if let problem = result.problem {

@@ -117,7 +117,7 @@ public final class WorkerTracing: WorkerObserver {
         calls.baseURL + $0.replacing("{orderId}", with: "\(call.orderID)", maxReplacements: 1)
       }
       if call.attempt > 1 { attributes["http.request.resend_count"] = call.attempt - 1 }
-      attributes["cancel_worker.request_id"] = call.requestID.uuidString.lowercased()
+      attributes["cancel_worker.request_id"] = call.requestID.lowercasedText
     }
     for other in waiting.dropFirst().prefix(32) { span.addLink(SpanLink(context: other.context, attributes: [:])) }
     open.withLock { $0.add(span, of: call.id, order: order) }

@@ -67,9 +67,9 @@ struct ReplayCommand: AsyncParsableCommand {
     let selection = try await untilInterrupted {
       try await withBroker(configuration, options) { try await select(configuration, filter, time) }
     }
-    let campaignID = "replay-\(UUID().uuidString.lowercased().prefix(8))"
+    let campaignID = "replay-\(UUID().lowercasedText.prefix(8))"
     let requests = selection.requests(
-      campaignID: campaignID, decidedAt: .now, nextID: { UUID().uuidString.lowercased() })
+      campaignID: campaignID, decidedAt: .now, nextID: { UUID().lowercasedText })
     guard !requests.isEmpty else { throw CommandFailure(.notAccepted, "nothing is to be asked for again") }
     guard try isAgreedTo(requests.count, campaignID) else { return }
     let replay = RequestCampaign(

@@ -165,7 +165,7 @@ struct RequestCommand: AsyncParsableCommand {
       scope = .account(account.map { AccountName($0) })
     }
     let now = Timestamp(microseconds: Int64(Date().timeIntervalSince1970 * 1_000_000))
-    var request = SweepRequest(cancelID: id ?? UUID().uuidString.lowercased(), scope: scope, isDryRun: dryRun)
+    var request = SweepRequest(cancelID: id ?? UUID().lowercasedText, scope: scope, isDryRun: dryRun)
     request.details = details(decidedAt: now)
     if let deadline {
       guard let duration = Duration(configured: deadline) else {
@@ -222,7 +222,7 @@ struct RequestCommand: AsyncParsableCommand {
           .usage, "request: '\(text)' is not an order's number, which is a positive 64-bit integer")
       }
       return CancelRequest(
-        cancelID: UUID().uuidString.lowercased(), orderID: orderID, account: defaults.account,
+        cancelID: UUID().lowercasedText, orderID: orderID, account: defaults.account,
         priority: defaults.priority, deadline: defaults.deadline, details: details(decidedAt: now))
     }
   }

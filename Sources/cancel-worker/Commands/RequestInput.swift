@@ -85,7 +85,7 @@ struct RequestInput {
     case .success(.sweep): throw LineFault(message: "asks for a sweep: send it by itself, with --all")
     case .success(.cancel(let received)):
       var request = received.request
-      if request.cancelID == received.source.description { request.cancelID = UUID().uuidString.lowercased() }
+      if request.cancelID == received.source.description { request.cancelID = UUID().lowercasedText }
       return completed(request)
     case .failure(let unreadable):
       throw LineFault(message: unreadable.problem.summary ?? "is no request")
@@ -103,7 +103,7 @@ struct RequestInput {
       throw LineFault(message: "'\(order.prefix(40))' is not an order's number: a positive 64-bit integer")
     }
     var request = CancelRequest(
-      cancelID: values["cancelId"] ?? UUID().uuidString.lowercased(), orderID: orderID,
+      cancelID: values["cancelId"] ?? UUID().lowercasedText, orderID: orderID,
       account: values["account"].map { AccountName($0) },
       details: RequestDetails(reason: values["reason"], campaignID: values["campaignId"]))
     if let text = values["priority"] {

@@ -179,7 +179,7 @@ struct DemoProcessStage {
   init(
     broker: String, accounts: [AccountName], simulation: SimulatorConfiguration, settings: [String: String]
   ) async throws {
-    let name = "cancel-worker-demo-\(UUID().uuidString.prefix(8).lowercased())"
+    let name = "cancel-worker-demo-\(UUID().lowercasedText.prefix(8))"
     let kafka = KafkaClientConfiguration(bootstrapServers: broker, clientID: "demo")
     topics = TopicNames(prefix: name)
     folder = FileManager.default.temporaryDirectory.appendingPathComponent(name)
