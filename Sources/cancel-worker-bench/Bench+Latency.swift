@@ -81,7 +81,7 @@ extension Bench {
       report.add(
         "CPU per request at 200/s", guarantee, (worker.process.cpuMicroseconds - processor) / requests, "µs",
         target: guarantee == "exactlyOnce" ? 700 : nil)
-      let used = worker.process.threadMicroseconds.merging(threads) { $0 - $1 }.mapValues { $0 / requests }
+      let used = worker.process.threadMicroseconds(since: threads, per: requests)
       for (thread, microseconds) in used.sorted(by: { $0.value > $1.value }) where microseconds >= 20 {
         report.add("CPU per request at 200/s, \(thread)", guarantee, microseconds, "µs")
       }

@@ -138,6 +138,7 @@ extension Bench {
       "a\(keys + $0 % keys)"
     }
     try await stage.stub.waitForCalls(calls + orders)
+    await producer.close(timeout: .seconds(5))
     let arrivals = stage.stub.arrivals.withLock { arrivals in
       arrivals.filter { $0.key > Int64(waiting) }.values.map { Double($0 - start) / 1e6 }
     }
@@ -246,15 +247,15 @@ extension Bench {
     let threads = worker.process.threadMicroseconds
     try await stage.stub.waitForCalls(orders.count)
     try await stage.waitForResultRecords(orders.count)
+    let counted = Double(orders.count - warm)
     let used = worker.process.cpuMicroseconds - processor
-    let usedByThreads = worker.process.threadMicroseconds
+    let usedByThreads = worker.process.threadMicroseconds(since: threads, per: counted)
     let resident = worker.process.residentMebibytes
     let end = try await stage.waitForResults(orders.count)
     worker.process.stop()
-    let counted = Double(orders.count - warm)
     return Load(
       perSecond: counted / max(0.001, Double(end.last) / 1000 - start), processorMicroseconds: used / counted,
-      threads: usedByThreads.merging(threads) { $0 - $1 }.mapValues { $0 / counted }, residentMebibytes: resident,
+      threads: usedByThreads, residentMebibytes: resident,
       log: try String(contentsOf: worker.log, encoding: .utf8))
   }
 }

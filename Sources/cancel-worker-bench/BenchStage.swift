@@ -24,7 +24,7 @@ struct BenchStage {
     self.bootstrap = bootstrap
     self.partitions = partitions
     binary = worker
-    name = "bench-\(UUID().uuidString.prefix(8).lowercased())"
+    name = "bench-\(UUID().lowercasedText.prefix(8))"
     names = TopicNames(prefix: name)
     folder = FileManager.default.temporaryDirectory.appendingPathComponent(name)
     try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
@@ -129,7 +129,7 @@ extension BenchStage {
 
   /// A producer that has its connections and knows the topics: what it sends next is on its way at once.
   func warmProducer() async throws -> KafkaProducer {
-    let producer = try KafkaProducer(configuration: kafka, transactionalID: nil, logger: BenchStage.logger)
+    let producer = try producer()
     for partition in 0..<Int32(partitions) {
       // Not JSON: the worker refuses it.
       try await producer.publish([KafkaRecord(topic: names.requests, partition: partition, key: nil, value: [0])])
@@ -137,17 +137,21 @@ extension BenchStage {
     return producer
   }
 
+  private func producer() throws -> KafkaProducer {
+    try KafkaProducer(configuration: kafka, transactionalID: nil, logger: BenchStage.logger)
+  }
+
   private func publish(
     _ orders: Range<Int>, with given: KafkaProducer? = nil, _ records: @Sendable (Range<Int>) -> [KafkaRecord]
   ) async throws {
-    let producer = try given ?? KafkaProducer(configuration: kafka, transactionalID: nil, logger: BenchStage.logger)
+    let producer = try given ?? producer()
     var next = orders.lowerBound
     while next < orders.upperBound {
       let end = min(next + BenchStage.chunk, orders.upperBound)
       try await producer.publish(records(next..<end))
       next = end
     }
-    await producer.close(timeout: .seconds(5))
+    if given == nil { await producer.close(timeout: .seconds(5)) }
   }
 }
 
@@ -192,13 +196,13 @@ struct SettledLedger: Sendable {
   private func cancel(_ order: Int, _ engine: inout CancelEngine, at now: Timestamp) {
     guard let orderID = OrderID(Int64(order)) else { return }
     let request = ReceivedRequest(
-      request: CancelRequest(cancelID: UUID().uuidString.lowercased(), orderID: orderID),
+      request: CancelRequest(cancelID: UUID().lowercasedText, orderID: orderID),
       source: SourceCoordinates(
         topic: topic, partition: Int32(order % partitions), offset: Int64(order / partitions)),
       producedAt: now, receivedAt: now)
     _ = engine.receive(request, at: now)
     guard let call = engine.nextCall(at: now, requestID: { UUID() }) else { return }
     engine.answered(
-      call.id, CancelAnswer(kind: .accepted, httpStatus: 200, token: UUID().uuidString.lowercased()), at: now)
+      call.id, CancelAnswer(kind: .accepted, httpStatus: 200, token: UUID().lowercasedText), at: now)
   }
 }

@@ -78,6 +78,11 @@ final class MeasuredProcess {
     }
   }
 
+  /// What each kind of thread used since `earlier`, for each of `count` requests.
+  func threadMicroseconds(since earlier: [String: Double], per count: Double) -> [String: Double] {
+    threadMicroseconds.merging(earlier) { $0 - $1 }.mapValues { $0 / count }
+  }
+
   private func processorTime(_ path: String) -> Double {
     guard let text = try? String(contentsOfFile: path, encoding: .utf8), let end = text.lastIndex(of: ")") else {
       return 0
