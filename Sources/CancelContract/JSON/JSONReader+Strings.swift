@@ -51,7 +51,9 @@ extension JSONReader {
       return text.withUTF8Buffer { unescaped(string).elementsEqual($0) }
     }
     guard string.range.count == text.utf8CodeUnitCount else { return false }
-    return text.withUTF8Buffer { bytes[string.range].elementsEqual($0) }
+    return text.withUTF8Buffer { text in
+      text.indices.allSatisfy { bytes[string.range.lowerBound + $0] == text[$0] }
+    }
   }
 
   private func unescaped(_ string: JSONString) -> [UInt8] {

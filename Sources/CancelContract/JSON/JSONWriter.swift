@@ -3,15 +3,17 @@ import FoundationEssentials
 /// Writes JSON into bytes, member by member, in the order of the calls.
 ///
 /// The caller keeps brackets in balance; commas are set by the writer.
-public struct JSONWriter: Sendable {
-  /// What has been written so far.
-  public private(set) var bytes: [UInt8] = []
+public struct JSONWriter: ~Copyable {
+  private var text: ByteWriter
   private var needsComma = false
 
-  /// An empty writer with room for `capacity` bytes.
+  /// An empty writer with room for `capacity` bytes, until it needs more memory.
   public init(capacity: Int = 512) {
-    bytes.reserveCapacity(capacity)
+    text = ByteWriter(capacity: capacity)
   }
+
+  /// What has been written so far.
+  public var bytes: [UInt8] { text.bytes }
 
   /// Opens an object.
   public mutating func beginObject() { begin(UInt8(ascii: "{")) }
@@ -24,26 +26,20 @@ public struct JSONWriter: Sendable {
 
   /// Writes a member's name, which must need no escapes; its value comes next.
   public mutating func name(_ name: StaticString) {
-    bytes.append(upTo: name.utf8CodeUnitCount + 4) { text in
-      if needsComma { text.append(UInt8(ascii: ",")) }
-      text.append(UInt8(ascii: "\""))
-      name.withUTF8Buffer { text.append($0) }
-      text.append(UInt8(ascii: "\""))
-      text.append(UInt8(ascii: ":"))
-    }
+    text.append(jsonName: name, afterComma: needsComma)
     needsComma = false
   }
 
   /// Writes a string.
-  public mutating func string(_ text: String) {
+  public mutating func string(_ value: String) {
     separate()
-    bytes.appendJSONString(text)
+    text.append(jsonString: value)
   }
 
   /// Writes an integer.
   public mutating func integer(_ value: Int64) {
     separate()
-    bytes.append(upTo: 20) { $0.append(decimal: value) }
+    text.append(decimal: value)
   }
 
   /// Writes `true` or `false`.
@@ -57,49 +53,45 @@ public struct JSONWriter: Sendable {
   }
 
   /// Writes a value that is JSON already.
-  public mutating func json(_ text: JSONText) {
+  public mutating func json(_ value: JSONText) {
     separate()
-    bytes.append(contentsOf: text.utf8)
+    text.append(value.utf8)
   }
 
   /// Writes a point in time as a string (RFC 3339, UTC, with milliseconds or, where they are needed, microseconds).
   public mutating func timestamp(_ timestamp: Timestamp) {
     separate()
-    bytes.append(upTo: 29) { text in
-      text.append(UInt8(ascii: "\""))
-      text.append(rfc3339: timestamp)
-      text.append(UInt8(ascii: "\""))
-    }
+    text.append(UInt8(ascii: "\""))
+    text.append(rfc3339: timestamp)
+    text.append(UInt8(ascii: "\""))
   }
 
   /// Writes a UUID as a string in lower case.
   public mutating func uuid(_ uuid: UUID) {
     separate()
-    bytes.append(upTo: 38) { text in
-      text.append(UInt8(ascii: "\""))
-      text.append(uuid: uuid)
-      text.append(UInt8(ascii: "\""))
-    }
+    text.append(UInt8(ascii: "\""))
+    text.append(uuid: uuid)
+    text.append(UInt8(ascii: "\""))
   }
 
-  private mutating func literal(_ text: StaticString) {
+  private mutating func literal(_ value: StaticString) {
     separate()
-    text.withUTF8Buffer { bytes.append(contentsOf: $0) }
+    text.append(value)
   }
 
   private mutating func begin(_ bracket: UInt8) {
     separate()
-    bytes.append(bracket)
+    text.append(bracket)
     needsComma = false
   }
 
   private mutating func end(_ bracket: UInt8) {
-    bytes.append(bracket)
+    text.append(bracket)
     needsComma = true
   }
 
   private mutating func separate() {
-    if needsComma { bytes.append(UInt8(ascii: ",")) }
+    if needsComma { text.append(UInt8(ascii: ",")) }
     needsComma = true
   }
 }
@@ -130,9 +122,9 @@ extension JSONWriter {
   }
 }
 
-extension [UInt8] {
+extension ByteWriter {
   /// Appends a JSON string with its quotes; escapes what must be escaped and nothing else.
-  mutating func appendJSONString(_ text: String) {
+  mutating func append(jsonString text: String) {
     var text = text
     text.withUTF8 { utf8 in
       append(UInt8(ascii: "\""))
@@ -140,17 +132,15 @@ extension [UInt8] {
       for index in 0..<utf8.count {
         let byte = utf8[index]
         guard byte < 0x20 || byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "\\") else { continue }
-        append(contentsOf: UnsafeBufferPointer(rebasing: utf8[clean..<index]))
-        append(upTo: 6) { $0.append(escapeOf: byte) }
+        append(UnsafeBufferPointer(rebasing: utf8[clean..<index]))
+        append(escapeOf: byte)
         clean = index + 1
       }
-      append(contentsOf: UnsafeBufferPointer(rebasing: utf8[clean...]))
+      append(UnsafeBufferPointer(rebasing: utf8[clean...]))
       append(UInt8(ascii: "\""))
     }
   }
-}
 
-extension TextBuffer {
   /// Appends the shortest escape of a character: up to 6 bytes.
   mutating func append(escapeOf byte: UInt8) {
     append(UInt8(ascii: "\\"))

@@ -55,10 +55,13 @@ extension Duration {
   /// The whole microseconds in this duration; saturates at the ends of the range.
   @inlinable
   public var microseconds: Int64 {
-    let (seconds, attoseconds) = components
-    let (scaled, overflow) = seconds.multipliedReportingOverflow(by: 1_000_000)
-    guard !overflow else { return seconds < 0 ? .min : .max }
-    return scaled + attoseconds / 1_000_000_000_000
+    // Up to ten hours, either way, without a division of 128 bits: 10^12 is 2^12 times 5^12.
+    let attoseconds = attoseconds
+    if let scaled = Int64(exactly: attoseconds.magnitude >> 12) {
+      let microseconds = scaled / 244_140_625
+      return attoseconds < 0 ? -microseconds : microseconds
+    }
+    return Int64(clamping: attoseconds / 1_000_000_000_000)
   }
 }
 
@@ -148,7 +151,7 @@ extension Timestamp {
   public var rfc3339: String { String(decoding: [UInt8](rfc3339: self), as: UTF8.self) }
 }
 
-extension TextBuffer {
+extension ByteWriter {
   /// Appends the point as `Timestamp.rfc3339` has it: up to 27 bytes.
   mutating func append(rfc3339 timestamp: Timestamp) {
     let timestamp = min(max(timestamp, .earliestWritable), .latestWritable)
@@ -157,18 +160,14 @@ extension TextBuffer {
     let (day, time) = sinceYearZero.quotientAndRemainder(dividingBy: 86_400_000_000)
     let date = CivilDate(daysSinceEpoch: Int64(day) - CivilDate.daysFromYearZeroToEpoch)
     let (seconds, fraction) = time.quotientAndRemainder(dividingBy: 1_000_000)
+    let second = UInt32(seconds)
     append(padded: UInt64(date.year), width: 4)
     append(UInt8(ascii: "-"))
-    append(padded: UInt64(date.month), width: 2)
-    append(UInt8(ascii: "-"))
-    append(padded: UInt64(date.day), width: 2)
-    append(UInt8(ascii: "T"))
-    append(padded: seconds / 3600, width: 2)
-    append(UInt8(ascii: ":"))
-    append(padded: seconds / 60 % 60, width: 2)
-    append(UInt8(ascii: ":"))
-    append(padded: seconds % 60, width: 2)
-    append(UInt8(ascii: "."))
+    append(twoDigits: UInt32(date.month), UInt8(ascii: "-"))
+    append(twoDigits: UInt32(date.day), UInt8(ascii: "T"))
+    append(twoDigits: second / 3600, UInt8(ascii: ":"))
+    append(twoDigits: second / 60 % 60, UInt8(ascii: ":"))
+    append(twoDigits: second % 60, UInt8(ascii: "."))
     if fraction.isMultiple(of: 1000) {
       append(padded: fraction / 1000, width: 3)
     } else {

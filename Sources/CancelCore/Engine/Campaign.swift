@@ -85,7 +85,7 @@ struct CampaignTally: Hashable, Sendable {
   }
 }
 
-extension ByteSink {
+extension ByteWriter {
   mutating func campaign(_ tally: CampaignTally) {
     optional(tally.size) { $0.count($1) }
     outcomes(tally.outcomes)
@@ -101,7 +101,7 @@ extension ByteSink {
   private mutating func outcomes(_ outcomes: CampaignTally.Outcomes) {
     count(outcomes.count)
     for (outcome, number) in outcomes.sorted(by: { $0.key.rawValue < $1.key.rawValue }) {
-      byte(outcome.rawValue)
+      append(outcome.rawValue)
       count(number)
     }
   }

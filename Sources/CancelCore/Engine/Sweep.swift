@@ -208,7 +208,7 @@ extension SweepRequest {
   }
 }
 
-extension ByteSink {
+extension ByteWriter {
   mutating func sweep(_ record: SweepRecord) {
     received(record.received)
     fixed(record.deadline.microseconds)
@@ -227,21 +227,21 @@ extension ByteSink {
     identifier(request.cancelID)
     switch request.scope {
     case .account(let account):
-      byte(0)
+      append(0)
       optional(account) { $0.string($1.description) }
     case .all(let accounts, let environment):
-      byte(1)
+      append(1)
       count(accounts.count)
       for account in accounts { string(account.description) }
-      optional(environment) { $0.byte($1.rawValue) }
+      optional(environment) { $0.append($1.rawValue) }
     }
-    byte(request.priority.rawValue)
+    append(request.priority.rawValue)
     switch request.start {
-    case .now: byte(0)
+    case .now: append(0)
     case .after(let delay):
-      byte(1)
+      append(1)
       fixed(delay.microseconds)
-    case .off: byte(2)
+    case .off: append(2)
     }
     bool(request.isDryRun)
     details(request.details, deadline: request.deadline)

@@ -122,51 +122,14 @@ struct ByteReader {
   }
 }
 
-/// Takes the ledger's binary records: fixed and variable-length integers, little-endian, and length-prefixed bytes.
-///
-/// Records are written to a `ByteWriter`, and measured by the same code with a `ByteCounter`.
-protocol ByteSink {
-  mutating func byte(_ value: UInt8)
-  mutating func append(_ bytes: some Collection<UInt8>)
-}
-
-/// Keeps the bytes.
-struct ByteWriter: ByteSink {
-  private(set) var bytes: [UInt8] = []
-
-  init(capacity: Int) {
-    bytes.reserveCapacity(capacity)
-  }
-
-  mutating func byte(_ value: UInt8) {
-    bytes.append(value)
-  }
-
-  mutating func append(_ bytes: some Collection<UInt8>) {
-    self.bytes.append(contentsOf: bytes)
-  }
-}
-
-/// Counts the bytes.
-struct ByteCounter: ByteSink {
-  private(set) var count = 0
-
-  mutating func byte(_ value: UInt8) {
-    count += 1
-  }
-
-  mutating func append(_ bytes: some Collection<UInt8>) {
-    count += bytes.count
-  }
-}
-
-extension ByteSink {
+/// The parts of the ledger's binary records: fixed and variable-length integers, little-endian, and length-prefixed bytes.
+extension ByteWriter {
   mutating func bool(_ value: Bool) {
-    byte(value ? 1 : 0)
+    append(value ? 1 : 0)
   }
 
   mutating func fixed(_ value: Int64) {
-    withUnsafeBytes(of: value.littleEndian) { append($0) }
+    withUnsafeBytes(of: value.littleEndian) { $0.withMemoryRebound(to: UInt8.self) { append($0) } }
   }
 
   /// LEB128: seven bits a byte, the least significant first.
@@ -174,38 +137,39 @@ extension ByteSink {
     precondition(value >= 0, "A count is never negative.")
     var rest = UInt64(value)
     while rest >= 0x80 {
-      byte(UInt8(truncatingIfNeeded: rest) | 0x80)
+      append(UInt8(truncatingIfNeeded: rest) | 0x80)
       rest >>= 7
     }
-    byte(UInt8(rest))
+    append(UInt8(rest))
   }
 
-  mutating func blob(_ value: some Collection<UInt8>) {
+  mutating func blob(_ value: [UInt8]) {
     count(value.count)
     append(value)
   }
 
   mutating func string(_ value: String) {
-    blob(value.utf8)
+    count(value.utf8.count)
+    append(value)
   }
 
   mutating func uuid(_ value: UUID) {
-    withUnsafeBytes(of: value.uuid) { append($0) }
+    withUnsafeBytes(of: value.uuid) { $0.withMemoryRebound(to: UInt8.self) { append($0) } }
   }
 
   /// A text that may be missing (0), is most likely a UUID (2, in 16 bytes), or anything else (1).
   mutating func identifier(_ value: String?) {
-    guard let value else { return byte(0) }
+    guard let value else { return append(0) }
     if let parsed = UUIDText.parse(value) {
-      byte(2)
+      append(2)
       uuid(parsed)
     } else {
-      byte(1)
+      append(1)
       string(value)
     }
   }
 
-  mutating func optional<Value>(_ value: Value?, _ write: (inout Self, Value) -> Void) {
+  mutating func optional<Value>(_ value: Value?, _ write: (inout ByteWriter, Value) -> Void) {
     bool(value != nil)
     if let value { write(&self, value) }
   }

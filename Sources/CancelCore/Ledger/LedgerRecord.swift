@@ -21,7 +21,7 @@ enum LedgerVersion: UInt8, CaseIterable, Comparable {
 
 /// One record of the ledger topic: an order's state, or one of what is kept beside the orders.
 ///
-/// Layout: a byte with the version, a byte with the kind, then the kind's members as a `ByteSink` takes them.
+/// Layout: a byte with the version, a byte with the kind, then the kind's members as a `ByteWriter` takes them.
 enum LedgerRecord: Hashable, Sendable {
   /// Requests that wait for their answer, and the calls that were sent for them.
   case open(OpenState)
@@ -69,17 +69,14 @@ enum LedgerRecord: Hashable, Sendable {
   }
 
   func encoded() -> [UInt8] {
-    var counter = ByteCounter()
-    write(to: &counter)
-    // Exactly so many: a day's settled orders stay in memory as these bytes.
-    var writer = ByteWriter(capacity: counter.count)
+    var writer = ByteWriter(capacity: 256)
     write(to: &writer)
     return writer.bytes
   }
 
-  private func write(to sink: inout some ByteSink) {
-    sink.byte(LedgerVersion.current.rawValue)
-    sink.byte(kind.rawValue)
+  private func write(to sink: inout ByteWriter) {
+    sink.append(LedgerVersion.current.rawValue)
+    sink.append(kind.rawValue)
     switch self {
     case .open(let state): sink.open(state)
     case .settled(let settled): sink.settled(settled)
@@ -87,7 +84,7 @@ enum LedgerRecord: Hashable, Sendable {
     case .more(let requests): sink.requests(requests[...])
     case .sweep(let record): sink.sweep(record)
     case .deadMansSwitch(let record): sink.deadMansSwitch(record)
-    case .mark(let outcome): sink.byte(outcome.rawValue)
+    case .mark(let outcome): sink.append(outcome.rawValue)
     case .confirmation(let record): sink.confirmation(record)
     case .campaign(let tally): sink.campaign(tally)
     }
@@ -178,24 +175,24 @@ enum LedgerKey: Hashable, Sendable {
   case campaign(String)
 
   var utf8: [UInt8] {
-    var bytes: [UInt8] = []
     switch self {
     case .order(let orderID, let piece, let account):
-      bytes.reserveCapacity(32 + account.description.utf8.count)
-      bytes += orderID.description.utf8
-      if piece > 0 {
-        bytes.append(UInt8(ascii: "#"))
-        bytes += piece.description.utf8
+      // Without texts in between: every order that changes has one.
+      [UInt8](upTo: 64) { key in
+        key.append(decimal: orderID.value)
+        if piece > 0 {
+          key.append(UInt8(ascii: "#"))
+          key.append(decimal: Int64(piece))
+        }
+        key.append(UInt8(ascii: "@"))
+        key.append(account.description)
       }
-      bytes.append(UInt8(ascii: "@"))
-      bytes += account.description.utf8
-    case .mark(let orderID, let sweep, let account): bytes += "\(orderID)!\(sweep)@\(account)".utf8
-    case .confirmation(let orderID, let account): bytes += "\(orderID)?@\(account)".utf8
-    case .sweep(let offset): bytes += "!sweep@\(offset)".utf8
-    case .deadMansSwitch(let name): bytes += "!switch@\(name)".utf8
-    case .campaign(let id): bytes += "!campaign@\(id)".utf8
+    case .mark(let orderID, let sweep, let account): Array("\(orderID)!\(sweep)@\(account)".utf8)
+    case .confirmation(let orderID, let account): Array("\(orderID)?@\(account)".utf8)
+    case .sweep(let offset): Array("!sweep@\(offset)".utf8)
+    case .deadMansSwitch(let name): Array("!switch@\(name)".utf8)
+    case .campaign(let id): Array("!campaign@\(id)".utf8)
     }
-    return bytes
   }
 
   init(utf8: [UInt8]) throws(LedgerError) {

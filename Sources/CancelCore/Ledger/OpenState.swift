@@ -51,13 +51,13 @@ extension OpenRequest {
   var largestEncodedSize: Int {
     var request = self
     request.progressEvents = .max
-    var counter = ByteCounter()
-    counter.request(request)
-    return counter.count
+    var writer = ByteWriter(capacity: 256)
+    writer.request(request)
+    return writer.count
   }
 }
 
-extension ByteSink {
+extension ByteWriter {
   mutating func open(_ order: OpenState) {
     count(order.attempts)
     count(order.failures)
@@ -81,7 +81,7 @@ extension ByteSink {
     identifier(request.cancelID)
     fixed(request.orderID.value)
     optional(request.account) { $0.string($1.description) }
-    byte(request.priority.rawValue)
+    append(request.priority.rawValue)
     details(request.details, deadline: request.deadline)
     bool(open.isRepetition)
     arrival(of: received.echo, producedAt: received.producedAt, receivedAt: received.receivedAt)
@@ -146,7 +146,7 @@ struct RequestArrival {
   var echoedHeaders: [RecordHeader]
 }
 
-extension ByteSink {
+extension ByteWriter {
   /// Writes the members that results repeat, with the deadline among them as the first version had it.
   mutating func details(_ details: RequestDetails, deadline: Timestamp?) {
     optional(details.reason) { $0.string($1) }

@@ -110,6 +110,13 @@ struct SettledOutcome: Hashable, Sendable {
   var earlierSends: [Send] = []
 }
 
+extension SettledOutcome {
+  /// When it may be forgotten: it answers no duplicate any more, and its calls hold no slot.
+  func end(window: Duration) -> Timestamp {
+    max(until, sends.release(window: window), earlierSends.release(window: window))
+  }
+}
+
 /// One call to the API, as the ledger remembers it.
 struct Send: Hashable, Sendable {
   var requestID: UUID
@@ -128,12 +135,20 @@ extension Collection<Send> {
       return answeredAt + window > now
     }
   }
+
+  /// When the last slot that they hold is free; `.distantPast` where they hold none.
+  func release(window: Duration) -> Timestamp {
+    reduce(.distantPast) { last, send in
+      guard send.holdsSlot, let answeredAt = send.answeredAt else { return last }
+      return Swift.max(last, answeredAt + window)
+    }
+  }
 }
 
-extension ByteSink {
+extension ByteWriter {
   mutating func settled(_ settled: SettledOutcome) {
     fixed(settled.until.microseconds)
-    byte(settled.outcome.rawValue)
+    append(settled.outcome.rawValue)
     identifier(settled.cancelID)
     identifier(settled.token)
     optional(settled.problem) { $0.blob($1.json.utf8) }
@@ -148,7 +163,7 @@ extension ByteSink {
     for send in sends {
       uuid(send.requestID)
       fixed(send.sentAt.microseconds)
-      byte((send.holdsSlot ? 1 : 0) | (send.answeredAt == nil ? 0 : 2))
+      append((send.holdsSlot ? 1 : 0) | (send.answeredAt == nil ? 0 : 2))
       if let answeredAt = send.answeredAt { count(Int(max(.zero, answeredAt - send.sentAt).microseconds)) }
     }
   }
@@ -249,7 +264,7 @@ struct ConfirmationRecord: Hashable, Sendable {
   var until: Timestamp
 }
 
-extension ByteSink {
+extension ByteWriter {
   mutating func confirmation(_ record: ConfirmationRecord) {
     identifier(record.echo.cancelID)
     details(record.echo.details, deadline: nil)
