@@ -91,8 +91,12 @@ package struct HTTPResponse: Sendable, Equatable {
 extension Collection<UInt8> {
   /// Where the text begins: after a byte order mark, if there is one.
   package var textStart: Index {
-    let byteOrderMark: [UInt8] = [0xEF, 0xBB, 0xBF]
-    return starts(with: byteOrderMark) ? index(startIndex, offsetBy: byteOrderMark.count) : startIndex
+    var index = startIndex
+    for byte: UInt8 in [0xEF, 0xBB, 0xBF] {
+      guard index < endIndex, self[index] == byte else { return startIndex }
+      formIndex(after: &index)
+    }
+    return index
   }
 }
 

@@ -171,7 +171,7 @@ extension QuotaWindow {
     let policies = rateLimit?.policies ?? []
     let own = ownPolicy(among: policies)
     throttling.answered(tellsRemaining: own?.remaining != nil, window: window, at: now)
-    allow(policies, ownCallsExplainIt: ownCallsExplain(own, slot, at: now), at: now)
+    allow(policies, own: own, ownCallsExplainIt: ownCallsExplain(own, slot, at: now), at: now)
     guard limit != nil else { return }
     insert(now + window)
     guard let own else { return }
@@ -196,8 +196,9 @@ extension QuotaWindow {
     inFlight -= 1
     expire(at: now)
     let policies = rateLimit?.policies ?? []
-    if let own = ownPolicy(among: policies) { adoptLimit(own) }
-    allow(policies, ownCallsExplainIt: false, at: now)
+    let own = ownPolicy(among: policies)
+    if let own { adoptLimit(own) }
+    allow(policies, own: own, ownCallsExplainIt: false, at: now)
     foreignSeenAt = now
     // a limit with calls left that is larger than this window is not the one that was hit
     let resets = policies.filter { ($0.remaining ?? 0) <= 0 || isWithinCeiling($0) }.compactMap(\.resetAfter)
@@ -218,8 +219,9 @@ extension QuotaWindow {
   /// The policy that is this window: of this length, or, where no length is told, the only one that it can be.
   private func ownPolicy(among policies: [RateLimit.Policy]) -> RateLimit.Policy? {
     if let same = policies.first(where: { $0.window == window && isWithinCeiling($0) }) { return same }
-    let candidates = policies.filter { $0.window == nil && isWithinCeiling($0) }
-    return candidates.count == 1 ? candidates.first : nil
+    let isCandidate = { (policy: RateLimit.Policy) in policy.window == nil && isWithinCeiling(policy) }
+    guard let candidate = policies.first(where: isCandidate) else { return nil }
+    return policies.count(where: isCandidate) == 1 ? candidate : nil
   }
 
   private func isWithinCeiling(_ policy: RateLimit.Policy) -> Bool {
@@ -247,9 +249,10 @@ extension QuotaWindow {
   }
 
   /// Keeps what each policy allows until its reset. Calls in flight may not be in the server's count yet.
-  private mutating func allow(_ policies: [RateLimit.Policy], ownCallsExplainIt: Bool, at now: Timestamp) {
+  private mutating func allow(
+    _ policies: [RateLimit.Policy], own: RateLimit.Policy?, ownCallsExplainIt: Bool, at now: Timestamp
+  ) {
     guard !policies.isEmpty else { return }
-    let own = ownPolicy(among: policies)
     var fresh: [Allowance] = []
     for policy in policies.prefix(Self.mostAllowances) {
       guard let remaining = policy.remaining else { continue }

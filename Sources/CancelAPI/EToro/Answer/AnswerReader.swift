@@ -298,8 +298,7 @@ package struct AnswerHeaders: Hashable, Sendable {
 
   /// Adds one header given as text.
   mutating func add(name: String, value: String) {
-    var (name, value) = (name, value)
-    name.withUTF8 { name in value.withUTF8 { value in add(name: name.span, value: value.span) } }
+    add(name: name.utf8Span.span, value: value.utf8Span.span)
   }
 
   /// What the headers say of the quota; `nil` where they say nothing.
@@ -310,6 +309,12 @@ package struct AnswerHeaders: Hashable, Sendable {
     return RateLimit(policies: policies, retryAfter: retryAfter)
   }
 
+  /// How CDNs, firewalls and load balancers name themselves.
+  private static let intermediaries: [StaticString] = [
+    "cloudflare", "akamaighost", "cloudfront", "awselb", "imperva", "incapsula", "sucuri", "bigip", "big-ip", "varnish",
+    "squid", "envoy",
+  ]
+
   /// Of several, the longest wait counts.
   private mutating func takeRetryAfter(_ time: HeaderTime?) {
     guard let time else { return }
@@ -317,10 +322,6 @@ package struct AnswerHeaders: Hashable, Sendable {
   }
 
   private mutating func takeServer(_ value: Span<UInt8>) {
-    let names: [StaticString] = [
-      "cloudflare", "akamaighost", "cloudfront", "awselb", "imperva", "incapsula", "sucuri", "bigip", "big-ip",
-      "varnish", "squid", "envoy",
-    ]
-    if names.contains(where: { value.hasCaseInsensitivePrefix($0) }) { isFromIntermediary = true }
+    if Self.intermediaries.contains(where: { value.hasCaseInsensitivePrefix($0) }) { isFromIntermediary = true }
   }
 }

@@ -11,7 +11,7 @@
 ///
 /// **The cost** is a table look-up for every fifth byte of the text: a Bloom filter knows each four bytes in a row of
 /// every spelling, and a run of eight bytes covers one of the places that are looked at. Only a hit is compared.
-struct EchoSearch: Sendable {
+final class EchoSearch: Sendable {
   /// The shortest part of a secret that counts, in bytes of the secret.
   static let shortestPart = 8
   /// The shortest secret that ordinary text does not have by chance, in bytes.

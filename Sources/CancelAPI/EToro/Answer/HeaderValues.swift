@@ -308,12 +308,13 @@ extension Span<UInt8> {
   func hasCaseInsensitivePrefix(_ name: StaticString) -> Bool {
     guard count >= name.utf8CodeUnitCount else { return false }
     return name.withUTF8Buffer { name in
-      for index in name.indices {
-        var byte = self[index]
-        if byte >= 0x41, byte <= 0x5A { byte |= 0x20 }
-        if byte != name[index] { return false }
+      withUnsafeBufferPointer { bytes in
+        for index in 0..<name.count {
+          let byte = bytes[index]
+          if byte != name[index], byte | 0x20 != name[index] || byte &- 0x41 > 25 { return false }
+        }
+        return true
       }
-      return true
     }
   }
 

@@ -24,6 +24,8 @@ struct RateLimitHeaders: Hashable, Sendable {
     var windowSeconds: Int?
     var reset: HeaderTime?
 
+    var isEmpty: Bool { self == Told() }
+
     /// Adds what another spelling of the same limit says.
     mutating func merge(_ other: Told) {
       limit = limit ?? other.limit
@@ -33,12 +35,11 @@ struct RateLimitHeaders: Hashable, Sendable {
     }
   }
 
-  /// The spellings of the headers with one value each.
-  private enum Spelling: Int {
-    case prefixed, plain, hyphenated
-  }
-
-  private var spellings = [Told](repeating: Told(), count: 3)
+  /// What the headers with one value each said, for each of their spellings: `X-RateLimit-…`, `RateLimit-…` and
+  /// `X-Rate-Limit-…`.
+  private var prefixed = Told()
+  private var plain = Told()
+  private var hyphenated = Told()
   /// The limits whose headers' names end with their window.
   private var windows: [Told] = []
   /// The items of `RateLimit`.
@@ -47,7 +48,11 @@ struct RateLimitHeaders: Hashable, Sendable {
   private var definitions: [Told] = []
 
   /// Whether no header told anything.
-  private(set) var isEmpty = true
+  var isEmpty: Bool { prefixed.isEmpty && tellsPrefixedOnly }
+
+  private var tellsPrefixedOnly: Bool {
+    plain.isEmpty && hyphenated.isEmpty && windows.isEmpty && items.isEmpty && definitions.isEmpty
+  }
 
   /// Adds one header, if it is one of these.
   mutating func add(name: Span<UInt8>, value: Span<UInt8>) {
@@ -55,25 +60,25 @@ struct RateLimitHeaders: Hashable, Sendable {
     case 9 where name.isCaseInsensitivelyEqual(to: "ratelimit"):
       takeItems(value.text)
     case 15 where name.isCaseInsensitivelyEqual(to: "ratelimit-limit"):
-      takeLimit(value, .plain)
+      Self.takeLimit(value, into: &plain)
     case 17 where name.isCaseInsensitivelyEqual(to: "x-ratelimit-limit"):
-      takeLimit(value, .prefixed)
+      Self.takeLimit(value, into: &prefixed)
     case 18 where name.isCaseInsensitivelyEqual(to: "x-rate-limit-limit"):
-      takeLimit(value, .hyphenated)
+      Self.takeLimit(value, into: &hyphenated)
     case 15 where name.isCaseInsensitivelyEqual(to: "ratelimit-reset"):
-      takeReset(value, .plain)
+      Self.takeReset(value, into: &plain)
     case 17 where name.isCaseInsensitivelyEqual(to: "x-ratelimit-reset"):
-      takeReset(value, .prefixed)
+      Self.takeReset(value, into: &prefixed)
     case 18 where name.isCaseInsensitivelyEqual(to: "x-rate-limit-reset"):
-      takeReset(value, .hyphenated)
+      Self.takeReset(value, into: &hyphenated)
     case 23 where name.isCaseInsensitivelyEqual(to: "x-ratelimit-reset-after"):
-      takeReset(value, .prefixed)
+      Self.takeReset(value, into: &prefixed)
     case 19 where name.isCaseInsensitivelyEqual(to: "ratelimit-remaining"):
-      takeRemaining(value, .plain)
+      Self.takeRemaining(value, into: &plain)
     case 21 where name.isCaseInsensitivelyEqual(to: "x-ratelimit-remaining"):
-      takeRemaining(value, .prefixed)
+      Self.takeRemaining(value, into: &prefixed)
     case 22 where name.isCaseInsensitivelyEqual(to: "x-rate-limit-remaining"):
-      takeRemaining(value, .hyphenated)
+      Self.takeRemaining(value, into: &hyphenated)
     case 16 where name.isCaseInsensitivelyEqual(to: "ratelimit-policy"):
       takeDefinitions(value.text)
     default:
@@ -83,6 +88,8 @@ struct RateLimitHeaders: Hashable, Sendable {
 
   /// The limits, each once.
   func policies(date: Int64?, now: Timestamp) -> [RateLimit.Policy] {
+    // What most answers come to, and every answer passes here.
+    if tellsPrefixedOnly { return prefixed.isEmpty ? [] : [prefixed.policy(date: date, now: now)] }
     var told = items
     for index in told.indices {
       let definition =
@@ -91,7 +98,7 @@ struct RateLimitHeaders: Hashable, Sendable {
       if let definition { told[index].merge(definition) }
     }
     told += windows
-    for var spelling in spellings where spelling != Told() {
+    for var spelling in [prefixed, plain, hyphenated] where !spelling.isEmpty {
       if definitions.count == 1, let definition = definitions.first,
         spelling.limit ?? definition.limit == definition.limit
       {
@@ -103,41 +110,29 @@ struct RateLimitHeaders: Hashable, Sendable {
       }
       if same.count == 1, let index = same.first { told[index].merge(spelling) } else { told.append(spelling) }
     }
-    return told.map { told in
-      RateLimit.Policy(
-        limit: told.limit, remaining: told.remaining, window: told.windowSeconds.map { .seconds($0) },
-        resetAfter: told.reset?.fromAnswer(date: date, now: now))
-    }
+    return told.map { $0.policy(date: date, now: now) }
   }
 
-  private mutating func takeLimit(_ value: Span<UInt8>, _ spelling: Spelling) {
+  private static func takeLimit(_ value: Span<UInt8>, into told: inout Told) {
     // the limits in a list with windows are policies, but for the first
     let hasWindows = value.firstIndex(of: UInt8(ascii: ";")) != nil
     var first: Int?
     HeaderNumber.forEach(of: value) { first = first ?? $0.count }
     guard let limit = hasWindows ? first : HeaderNumber.least(of: value, \.count) else { return }
-    isEmpty = false
-    var told = Told(limit: limit)
-    if hasWindows {
-      told.windowSeconds =
-        Self.definitions(value.text).first { $0.limit == limit && $0.windowSeconds != nil }?.windowSeconds
-    }
-    let known = spellings[spelling.rawValue].limit
-    if let known, known <= limit { return }
-    spellings[spelling.rawValue].limit = limit
-    spellings[spelling.rawValue].windowSeconds = told.windowSeconds
+    if let known = told.limit, known <= limit { return }
+    told.limit = limit
+    told.windowSeconds =
+      hasWindows ? definitions(value.text).first { $0.limit == limit && $0.windowSeconds != nil }?.windowSeconds : nil
   }
 
-  private mutating func takeRemaining(_ value: Span<UInt8>, _ spelling: Spelling) {
+  private static func takeRemaining(_ value: Span<UInt8>, into told: inout Told) {
     guard let remaining = HeaderNumber.least(of: value, \.countLeft) else { return }
-    isEmpty = false
-    spellings[spelling.rawValue].merge(Told(remaining: remaining))
+    told.remaining = min(told.remaining ?? remaining, remaining)
   }
 
-  private mutating func takeReset(_ value: Span<UInt8>, _ spelling: Spelling) {
+  private static func takeReset(_ value: Span<UInt8>, into told: inout Told) {
     guard let reset = HeaderTime(value) else { return }
-    isEmpty = false
-    spellings[spelling.rawValue].merge(Told(reset: reset))
+    told.reset = told.reset?.later(reset) ?? reset
   }
 
   /// `X-RateLimit-Limit-Minute`, `X-RateLimit-Remaining-Minute`
@@ -151,7 +146,6 @@ struct RateLimitHeaders: Hashable, Sendable {
     default: return
     }
     guard told != Told(windowSeconds: seconds) else { return }
-    isEmpty = false
     if let index = windows.firstIndex(where: { $0.windowSeconds == seconds }) {
       windows[index].merge(told)
     } else {
@@ -165,16 +159,11 @@ struct RateLimitHeaders: Hashable, Sendable {
     if told.isEmpty || told.contains(where: { $0.remaining == nil && $0.reset == nil }) {
       told = Self.dictionary(text).map { [$0] } ?? Self.lenientItems(text)
     }
-    guard !told.isEmpty else { return }
-    isEmpty = false
     items += told
   }
 
   private mutating func takeDefinitions(_ text: String) {
-    let told = Self.definitions(text)
-    guard !told.isEmpty else { return }
-    isEmpty = false
-    definitions += told
+    definitions += Self.definitions(text)
   }
 }
 
@@ -266,6 +255,12 @@ extension RateLimitHeaders {
 }
 
 extension RateLimitHeaders.Told {
+  fileprivate func policy(date: Int64?, now: Timestamp) -> RateLimit.Policy {
+    RateLimit.Policy(
+      limit: limit, remaining: remaining, window: windowSeconds.map { .seconds($0) },
+      resetAfter: reset?.fromAnswer(date: date, now: now))
+  }
+
   /// Sets the part that `key` names in any of the drafts; others are left out.
   fileprivate mutating func set(_ key: String, _ number: HeaderNumber?) {
     guard let number else { return }
