@@ -47,7 +47,9 @@ import Testing
   /// A member that is added must be in the golden records, for they are what holds writer and reader together.
   @Test func theGoldenRecordsHaveEveryDetailThatARequestMayHave() {
     let details = LedgerGolden.fullRequest.received.request.details
-    let missing = Mirror(reflecting: details).children.filter { child in
+    let members = Mirror(reflecting: details).children
+    #expect(members.contains { $0.label == "venue" })
+    let missing = members.filter { child in
       let mirror = Mirror(reflecting: child.value)
       return mirror.displayStyle == .optional && mirror.children.isEmpty || child.value as? Bool == false
     }

@@ -2,25 +2,76 @@
 ///
 /// This file is where the contract knows them by name: a member that is added here is read from requests and repeated
 /// on results. `RequestEncoder` writes it, and the ledger keeps it from its next version on.
-public struct RequestDetails: Hashable, Sendable {
+///
+/// They stand behind one reference, for a request and its result are copied at every step of their way, and most have
+/// none of them.
+public struct RequestDetails: Hashable, Sendable, CustomReflectable {
+  private struct Members: Hashable {
+    var reason: String?
+    var origin: Origin?
+    var campaignID: String?
+    var decidedAt: Timestamp?
+    var context: JSONText?
+    var venue: String?
+    var campaignSize: Int?
+    var wantsConfirmation = false
+    var sweptBy: String?
+  }
+
+  /// `nil` where no member is there.
+  private var members: Shared<Members>?
+
   /// Why, in the sender's words.
-  public var reason: String?
+  public var reason: String? {
+    get { members?.value.reason }
+    set { change { $0.reason = newValue } }
+  }
   /// Who asked.
-  public var origin: Origin?
+  public var origin: Origin? {
+    get { members?.value.origin }
+    set { change { $0.origin = newValue } }
+  }
   /// The kill-switch pull or batch that the request is part of.
-  public var campaignID: String?
+  public var campaignID: String? {
+    get { members?.value.campaignID }
+    set { change { $0.campaignID = newValue } }
+  }
   /// When the sender decided to cancel.
-  public var decidedAt: Timestamp?
+  public var decidedAt: Timestamp? {
+    get { members?.value.decidedAt }
+    set { change { $0.decidedAt = newValue } }
+  }
   /// A JSON object, repeated byte for byte.
-  public var context: JSONText?
+  public var context: JSONText? {
+    get { members?.value.context }
+    set { change { $0.context = newValue } }
+  }
   /// The trading venue of the order, in the sender's words.
-  public var venue: String?
+  public var venue: String? {
+    get { members?.value.venue }
+    set { change { $0.venue = newValue } }
+  }
   /// How many requests the campaign has, where the sender knows it.
-  public var campaignSize: Int?
+  public var campaignSize: Int? {
+    get { members?.value.campaignSize }
+    set { change { $0.campaignSize = newValue } }
+  }
   /// Whether the order is looked up after an acceptance although the configuration does not ask for it.
-  public var wantsConfirmation = false
+  public var wantsConfirmation: Bool {
+    get { members?.value.wantsConfirmation ?? false }
+    set { change { $0.wantsConfirmation = newValue } }
+  }
   /// The `cancelId` of the sweep that found the order; no sender sets it.
-  public var sweptBy: String?
+  public var sweptBy: String? {
+    get { members?.value.sweptBy }
+    set { change { $0.sweptBy = newValue } }
+  }
+
+  private mutating func change(_ change: (inout Members) -> Void) {
+    var members = self.members?.value ?? Members()
+    change(&members)
+    self.members = members == Members() ? nil : Shared(members)
+  }
 
   /// Details with the given members.
   public init(
@@ -34,16 +85,24 @@ public struct RequestDetails: Hashable, Sendable {
     wantsConfirmation: Bool = false,
     sweptBy: String? = nil
   ) {
-    self.reason = reason
-    self.origin = origin
-    self.campaignID = campaignID
-    self.decidedAt = decidedAt
-    self.context = context
-    self.venue = venue
-    self.campaignSize = campaignSize
-    self.wantsConfirmation = wantsConfirmation
-    self.sweptBy = sweptBy
+    change {
+      $0.reason = reason
+      $0.origin = origin
+      $0.campaignID = campaignID
+      $0.decidedAt = decidedAt
+      $0.context = context
+      $0.venue = venue
+      $0.campaignSize = campaignSize
+      $0.wantsConfirmation = wantsConfirmation
+      $0.sweptBy = sweptBy
+    }
   }
+
+  /// No member is there.
+  public init() {}
+
+  /// The members by their names, as a debugger and the tests see them.
+  public var customMirror: Mirror { Mirror(reflecting: members?.value ?? Members()) }
 
   /// Who or what asked for a cancel.
   public struct Origin: Hashable, Sendable {

@@ -27,7 +27,12 @@ public struct CancelResult: Hashable, Sendable {
   /// When each stage was reached.
   public var stages: Stages
   /// What a sweep tells of itself; `nil` for one order's result.
-  public var sweep: SweepReport?
+  public var sweep: SweepReport? {
+    get { sharedSweep?.value }
+    set { sharedSweep = newValue.map(Shared.init) }
+  }
+
+  private var sharedSweep: Shared<SweepReport>?
 
   /// A result with the given members.
   public init(
@@ -57,7 +62,7 @@ public struct CancelResult: Hashable, Sendable {
     self.deduplicated = deduplicated
     self.duplicateOf = duplicateOf
     self.stages = stages
-    self.sweep = sweep
+    sharedSweep = sweep.map(Shared.init)
   }
 
   /// When each stage of a request was reached; `nil` where it was not.
