@@ -38,6 +38,7 @@ private struct OwnPath {
   private let response: HTTPResponse
   private var worker: Worker
   private var now = Timestamp(milliseconds: 1_800_000_000_000)
+  private var effects: [Worker.Effect] = []
   private var sent = 0
   private(set) var results = 0
   /// What was written: results and the ledger's records.
@@ -91,6 +92,11 @@ private struct OwnPath {
 
   private mutating func take(_ event: Worker.Event) {
     var effects: [Worker.Effect] = []
+    swap(&effects, &self.effects)
+    defer {
+      effects.removeAll(keepingCapacity: true)
+      swap(&effects, &self.effects)
+    }
     worker.handle(event, at: now, into: &effects)
     for effect in effects {
       switch effect {

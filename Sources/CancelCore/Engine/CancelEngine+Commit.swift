@@ -128,9 +128,9 @@ extension CancelEngine {
       swap(&numbers, &uncommittedPartitions)
       for number in numbers {
         let changed = partitions[number].drainChanged()
-        subjects[number] = partitions[number].annex.drain()
-        moveChanges(
-          changed, subjects[number] ?? [], of: number, position: partitions[number].position, into: &batch)
+        let drained = partitions[number].annex.drain()
+        if !drained.isEmpty { subjects[number] = drained }
+        moveChanges(changed, drained, of: number, position: partitions[number].position, into: &batch)
       }
     } else {
       subjects = moveSelection(limit: limit, into: &batch)
@@ -194,12 +194,12 @@ extension CancelEngine {
 
   /// Keeps a result until it is published.
   mutating func append(
-    _ result: CancelResult, of order: OrderKey?, _ priority: Priority, subject: LedgerSubject? = nil
+    _ result: consuming CancelResult, of order: OrderKey?, _ priority: Priority, subject: LedgerSubject? = nil
   ) {
-    results.append(result)
-    resultOrigins.append(ResultOrigin(order: order, priority: priority, subject: subject))
     counts.results[result.outcome, default: 0] += 1
     if result.deduplicated { counts.deduplicated += 1 }
+    results.append(result)
+    resultOrigins.append(ResultOrigin(order: order, priority: priority, subject: subject))
   }
 
   /// Drops the results that are not published, of these partitions.

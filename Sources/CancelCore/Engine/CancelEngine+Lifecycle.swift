@@ -258,12 +258,12 @@ extension CancelEngine {
   }
 
   /// What is remembered of an order that is settled: a repetition that is not accepted leaves the acceptance standing.
-  private func memory(of order: OpenOrder, _ settled: SettledOutcome, at now: Timestamp) -> RememberedRecord {
+  private func memory(of order: OpenOrder, _ settled: SettledOutcome, at now: Timestamp) -> SettledOutcome {
     guard settled.outcome != .accepted, var earlier = order.earlierMemory?.settled, earlier.until > settled.until else {
-      return RememberedRecord(settled)
+      return settled
     }
     earlier.earlierSends = (order.earlierSends + order.sends).holding(window: policy.quotaWindow, at: now)
-    return RememberedRecord(earlier)
+    return earlier
   }
 
   /// Has an order wait for another call: at once, or after a delay.
@@ -324,19 +324,20 @@ extension CancelEngine {
     let held = (order.earlierSends + order.sends).holding(window: policy.quotaWindow, at: now)
     if var earlier = order.earlierMemory?.settled, earlier.until > now {
       earlier.earlierSends = held
-      remember(RememberedRecord(earlier), of: order.ref, at: now)
+      remember(earlier, of: order.ref, at: now)
     } else if held.isEmpty {
       partitions[order.ref.partition].set(order.ref.key, nil)
     } else {
-      remember(RememberedRecord(calls: held), of: order.ref, at: now)
+      partitions[order.ref.partition].set(order.ref.key, .remembered(RememberedRecord(calls: held)))
+      planExpiry(order.ref, end: held.release(window: policy.quotaWindow), at: now)
     }
     if !order.isChanged { markChanged(order.ref) }
   }
 
-  /// Keeps the memory of an order that is no longer open.
-  mutating func remember(_ record: RememberedRecord, of ref: OrderRef, at now: Timestamp) {
-    partitions[ref.partition].set(ref.key, .remembered(record))
-    planExpiry(ref, record, at: now)
+  /// Keeps the outcome of an order that is no longer open.
+  private mutating func remember(_ settled: SettledOutcome, of ref: OrderRef, at now: Timestamp) {
+    partitions[ref.partition].set(ref.key, .remembered(RememberedRecord(settled)))
+    planExpiry(ref, end: settled.end(window: policy.quotaWindow), at: now)
   }
 
   /// Answers one request without its order being settled; `order` is `nil` where it opened none.
@@ -370,8 +371,9 @@ extension CancelEngine {
         produced: received.producedAt, received: received.receivedAt, firstSent: firstSentAt, answered: now)
     )
     complete(&result)
+    let outcome = result.outcome
     if !request.isRepetition { append(result, of: ref.key, received.request.priority) }
-    if received.request.details.sweptBy != nil { heard(result.outcome, of: request, ref, at: now) }
+    if received.request.details.sweptBy != nil { heard(outcome, of: request, ref, at: now) }
   }
 
   /// The refusal for which an order of this key is to be answered at once, without a call; `nil` where its turn may

@@ -326,8 +326,7 @@ extension CancelEngine {
   private static let expiriesPerSweep = 2000
 
   /// Plans a look at a memory when it ends.
-  mutating func planExpiry(_ ref: OrderRef, _ record: RememberedRecord, at now: Timestamp) {
-    let end = record.end(window: policy.quotaWindow)
+  mutating func planExpiry(_ ref: OrderRef, end: Timestamp, at now: Timestamp) {
     guard let at = partitions[ref.partition].plan(ref.key, end: end, at: now),
       let assignment = partitions[ref.partition].assignment
     else { return }

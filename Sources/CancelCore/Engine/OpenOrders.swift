@@ -15,7 +15,7 @@ struct OpenOrders: Sendable {
   /// Orders in it.
   var count: Int { orders.count - vacant.count }
 
-  mutating func insert(_ order: OpenOrder) -> OrderSlot {
+  mutating func insert(_ order: consuming OpenOrder) -> OrderSlot {
     if let index = vacant.popLast() {
       orders[Int(index)] = order
       return OrderSlot(index: index, life: lives[Int(index)])

@@ -14,6 +14,15 @@ package enum IncomingMessage: Sendable {
     case .request(_, let raw), .sweep(_, let raw), .unreadable(_, let raw): raw
     }
   }
+
+  /// The partition of the requests topic that it was read from.
+  package var partition: Int32 {
+    switch self {
+    case .request(let request, _): request.source.partition
+    case .sweep(let sweep, _): sweep.source.partition
+    case .unreadable(let unreadable, _): unreadable.source.partition
+    }
+  }
 }
 
 extension IncomingMessage {

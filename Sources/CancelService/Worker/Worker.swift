@@ -176,10 +176,10 @@ package struct Worker: Sendable {
   /// Takes an event in.
   ///
   /// - Parameter effects: what is to be done is put at its end.
-  package mutating func handle(_ event: Event, at now: Timestamp, into effects: inout [Effect]) {
+  package mutating func handle(_ event: consuming Event, at now: Timestamp, into effects: inout [Effect]) {
     swap(&self.effects, &effects)
     defer { swap(&self.effects, &effects) }
-    switch event {
+    switch consume event {
     case .answered(let call, let answer):
       let sentAt = engine.sentAt(call.id)
       engine.answered(call.id, answer, at: now)
@@ -237,7 +237,7 @@ package struct Worker: Sendable {
     _ messages: [IncomingMessage], _ number: UInt64, _ credit: Int, at now: Timestamp
   ) {
     self.credit += credit
-    for message in messages where receives(message.raw.partition, number: number) {
+    for message in messages where receives(message.partition, number: number) {
       switch message {
       case .request(let request, let raw):
         let receipt = engine.receive(request, at: now)

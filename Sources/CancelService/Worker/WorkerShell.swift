@@ -172,7 +172,7 @@ actor WorkerShell {
   ) -> [IncomingMessage] {
     guard !arrivalObservers.isEmpty else { return messages }
     return messages.map { message in
-      guard worker.receives(message.raw.partition, number: number) else { return message }
+      guard worker.receives(message.partition, number: number) else { return message }
       switch message {
       case .request(var request, let raw):
         for observer in arrivalObservers { observer.arrived(&request, at: now) }
