@@ -17,6 +17,20 @@ public enum KafkaLibrary {
   /// Whether a seek wakes the thread that fetches, as in all versions before 2.1.0.
   static var seekWakesFetcher: Bool { rd_kafka_version() < 0x0201_0000 }
 
+  /// A full queue keeps librdkafka from fetching, and it looks again after a second: what came meanwhile, a kill-switch
+  /// behind a burst, waits so long. Where the wait is a property, this makes it short; versions without it have to be
+  /// woken, see `ConsumerLoop`.
+  static let promptFetching = knows(queueBackoff) ? [queueBackoff: "10"] : [:]
+
+  private static let queueBackoff = "fetch.queue.backoff.ms"
+
+  private static func knows(_ property: String) -> Bool {
+    guard let configuration = rd_kafka_conf_new() else { return false }
+    defer { rd_kafka_conf_destroy(configuration) }
+    var size = 0
+    return rd_kafka_conf_get(configuration, property, nil, &size) == RD_KAFKA_CONF_OK
+  }
+
   /// What its build can do, by librdkafka's own names, such as `ssl` and `sasl_scram`.
   public static var features: Set<String> {
     guard let configuration = rd_kafka_conf_new() else { return [] }

@@ -8,6 +8,8 @@ import Synchronization
 /// belong to the polling thread, which alone runs `run` and, from within librdkafka's polls, the callbacks.
 final class ConsumerLoop: @unchecked Sendable {
   private static let largestBatch = 512
+  /// So many messages in a row may have been more than librdkafka wants queued.
+  private static let burst = 1000
   private static let longestPoll: Duration = .milliseconds(500)
   private static let longestWaitForCredit: Duration = .milliseconds(100)
 
@@ -35,6 +37,8 @@ final class ConsumerLoop: @unchecked Sendable {
   var hasFailed = false
   private var topics: [String] = []
   private var decoder = MessageDecoder()
+  /// Messages since librdkafka's queue was last found empty.
+  private var takenInARow = 0
 
   init(
     configuration: KafkaClientConfiguration, handler: any KafkaConsumerHandler, maxOutstanding: Int, logger: Logger
@@ -161,11 +165,16 @@ extension ConsumerLoop {
       if message.pointee.err == RD_KAFKA_RESP_ERR_NO_ERROR {
         let decoded = decoder.decode(message)
         credit -= decoded.credit
+        takenInARow += 1
         batch.append(decoded)
       } else {
         report(message, handle)
       }
     }
+    guard credit > 0 else { return }
+    // The queue is empty. If it was too full before, librdkafka may not look for more for up to a second.
+    if takenInARow >= Self.burst, KafkaLibrary.promptFetching.isEmpty { wakeFetcher(holds.partitions, handle.pointer) }
+    takenInARow = 0
   }
 
   private func deliver() {
@@ -304,7 +313,13 @@ extension ConsumerLoop {
     if let error = rd_kafka_seek_partitions(client, list.pointer, KafkaLibrary.seekWakesFetcher ? 0 : 1000) {
       rd_kafka_error_destroy(error)
     }
-    guard !KafkaLibrary.seekWakesFetcher else { return }
+    if !KafkaLibrary.seekWakesFetcher { wakeFetcher(partitions, client) }
+  }
+
+  /// What wakes the thread that fetches is an answer on its connection: the leaders are asked for the logs' ends, and
+  /// nobody waits for what they answer.
+  private func wakeFetcher(_ partitions: [KafkaTopicPartition], _ client: OpaquePointer) {
+    guard !partitions.isEmpty else { return }
     let ends = TopicPartitions(partitions)
     for index in partitions.indices { ends.setOffset(Int64(RD_KAFKA_OFFSET_END), at: index) }
     rd_kafka_offsets_for_times(client, ends.pointer, 1)

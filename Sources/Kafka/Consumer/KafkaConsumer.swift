@@ -194,7 +194,7 @@ extension ClientSettings {
         "queued.min.messages": "5000",
         "queued.max.messages.kbytes": "16384",
         "topic.metadata.refresh.interval.ms": "10000",
-      ],
+      ].merging(KafkaLibrary.promptFetching) { $1 },
       fixed: [
         "group.id": groupID,
         "enable.auto.commit": "false",

@@ -128,7 +128,7 @@ extension ClientSettings {
         "fetch.error.backoff.ms": "20",
         // A broker may answer with more than it was asked for; the limit only guards against nonsense.
         "receive.message.max.bytes": "1000000000",
-      ],
+      ].merging(KafkaLibrary.promptFetching) { $1 },
       fixed: [
         "enable.auto.commit": "false",
         "enable.auto.offset.store": "false",

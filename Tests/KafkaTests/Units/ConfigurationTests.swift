@@ -96,6 +96,12 @@ import Testing
     #expect(KafkaLibrary.spinsInTransactions == (KafkaLibrary.version.hasPrefix("2.0.")))
   }
 
+  /// A burst fills librdkafka's queue, and then what follows it would wait for a second.
+  @Test func aFullQueueDelaysTheNextFetchByMillisecondsWhereThatCanBeSet() {
+    let isOld = ["2.0.", "2.1."].contains { KafkaLibrary.version.hasPrefix($0) }
+    #expect(KafkaLibrary.promptFetching == (isOld ? [:] : ["fetch.queue.backoff.ms": "10"]))
+  }
+
   @Test func whatThisBuildOfLibrdkafkaCanNotDoIsNamedWithAPackage() {
     #expect(!KafkaLibrary.features.isEmpty && KafkaLibrary.version.first?.isNumber == true)
     let wanted = configuration([
