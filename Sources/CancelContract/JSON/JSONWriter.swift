@@ -12,6 +12,19 @@ public struct JSONWriter: ~Copyable {
     text = ByteWriter(capacity: capacity)
   }
 
+  private init(_ text: consuming ByteWriter) {
+    self.text = text
+  }
+
+  /// What `write` writes, which most likely is no longer than `capacity` bytes: then it takes no memory but the result's.
+  static func bytes(upTo capacity: Int, _ write: (inout JSONWriter) -> Void) -> [UInt8] {
+    [UInt8](upTo: capacity) { text in
+      var writer = JSONWriter(text)
+      write(&writer)
+      text = writer.text
+    }
+  }
+
   /// What has been written so far.
   public var bytes: [UInt8] { text.bytes }
 

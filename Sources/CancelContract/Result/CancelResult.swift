@@ -163,7 +163,10 @@ public struct ResultEncoder: Sendable {
   }
 
   private func value(of result: CancelResult) -> [UInt8] {
-    var writer = JSONWriter(capacity: 1024)
+    JSONWriter.bytes(upTo: 1024) { write(result, to: &$0) }
+  }
+
+  private func write(_ result: CancelResult, to writer: inout JSONWriter) {
     writer.beginObject()
     writer.member("cancelId", result.cancelID)
     writer.member("orderId", result.orderID?.value)
@@ -193,7 +196,6 @@ public struct ResultEncoder: Sendable {
     writer.endObject()
     writer.member("worker", worker)
     writer.endObject()
-    return writer.bytes
   }
 }
 

@@ -34,7 +34,7 @@ package struct ByteWriter: ~Copyable {
   private var written: UnsafeBufferPointer<UInt8> { UnsafeBufferPointer(start: memory, count: count) }
 
   /// What `write` writes, which most likely is no longer than `capacity` bytes: then it takes no memory but the result's.
-  static func write<Result>(
+  package static func write<Result>(
     upTo capacity: Int, _ write: (inout ByteWriter) -> Void, _ finish: (UnsafeBufferPointer<UInt8>) -> Result
   ) -> Result {
     withUnsafeTemporaryAllocation(of: UInt8.self, capacity: capacity) { stack in

@@ -127,7 +127,8 @@ extension CancelEngine {
       var numbers: [Int32] = []
       swap(&numbers, &uncommittedPartitions)
       for number in numbers {
-        let changed = partitions[number].drainChanged()
+        partitions[number].isInCommitList = false
+        let changed = partitions[number].changed.drain()
         let drained = partitions[number].annex.drain()
         if !drained.isEmpty { subjects[number] = drained }
         moveChanges(changed, drained, of: number, position: partitions[number].position, into: &batch)
@@ -149,7 +150,7 @@ extension CancelEngine {
     committing = nil
     for part in batch.parts where owns(part.assignment) {
       let number = part.assignment.partition
-      if let position = batch.positions[number] { partitions[number].committedPosition = position }
+      if let position = batch.positions[number] { partitions[number].committed(to: position) }
       committed(part.subjects, of: number)
     }
     guard !(sweeps.isEmpty && campaigns.isEmpty) else { return batch }
@@ -213,14 +214,12 @@ extension CancelEngine {
 
   /// The record of an open order is to be written.
   mutating func markChanged(_ slot: OrderSlot) {
-    guard !orders[slot].isChanged else { return }
-    orders[slot].isChanged = true
     markChanged(orders[slot].ref)
   }
 
   /// The record of an order is to be written.
   mutating func markChanged(_ ref: OrderRef) {
-    partitions[ref.partition].changed.append(ref.key)
+    partitions[ref.partition].changed.insert(ref.key)
     scheduleCommit(ref.partition)
   }
 
@@ -236,7 +235,7 @@ extension CancelEngine {
     uncommittedPartitions.append(number)
   }
 
-  private mutating func moveChanges(
+  mutating func moveChanges(
     _ changed: [OrderKey], _ subjects: [LedgerSubject], of number: Int32, position: Int64?,
     into batch: inout CommitBatch
   ) {
@@ -245,14 +244,9 @@ extension CancelEngine {
     }
     batch.positions[number] = position
     var part = CommitBatch.Part(assignment: assignment, changed: changed, subjects: subjects)
-    if partitions[number].annex.changedSides.isEmpty {
-      for key in changed { write(OrderRef(key: key, partition: number), into: &batch, &part) }
-    } else {
-      var written: Set<OrderKey> = []
-      for key in changed where written.insert(key).inserted {
-        write(OrderRef(key: key, partition: number), into: &batch, &part)
-        writeSides(of: key, number, into: &batch, &part)
-      }
+    for key in changed {
+      write(OrderRef(key: key, partition: number), into: &batch, &part)
+      writeSides(of: key, number, into: &batch, &part)
     }
     for subject in subjects {
       // What is kept of a campaign is written with the results that it counts, but for its end.
@@ -282,9 +276,6 @@ extension CancelEngine {
     var extraNumbers: Set<Int> = []
     switch partitions[ref.partition].orders[ref.key] {
     case .open(let slot):
-      // An order that stands twice among those that changed is written once.
-      guard orders[slot].isChanged else { return }
-      orders[slot].isChanged = false
       write(LedgerRecord.open(orders[slot].state).encoded(), ref, into: &batch)
       guard orders[slot].pieces != nil else { break }
       for (number, range) in orders[slot].pieces?.drainChanged() ?? [] {
@@ -308,179 +299,6 @@ extension CancelEngine {
     }
     let key = LedgerKey.order(orderID, piece: piece, accounts.name(of: ref.key.account))
     batch.ledger.append(CommitBatch.LedgerEntry(partition: ref.partition, key: key.utf8, value: value))
-  }
-}
-
-/// The split of what has gathered, where it is more than one batch is to hold.
-///
-/// A position stands for everything before it: each request is answered, or open in the ledger. So what is left for the
-/// next batch holds the position back, unless its requests lie before the committed position, where the ledger has them
-/// as open. And what goes lies before the position, or a reader of the log would answer it again.
-extension CancelEngine {
-  /// What can't be split: all that waits for one order, or a message that could not be read.
-  private struct Unit {
-    var number: Int32
-    var order: OrderKey?
-    /// What it is where it is not an order; `nil` for a message that could not be read.
-    var subject: LedgerSubject?
-    /// The places of its results.
-    var results: [Int] = []
-    /// Whether the order's record is to be written.
-    var isChanged = false
-    /// The offsets of its requests that lie at or behind the committed position; `nil` where there are none.
-    var uncommitted: ClosedRange<Int64>?
-    var priority = Priority.routine
-
-    var size: Int { results.count + (isChanged ? 1 : 0) }
-
-    var isSweep: Bool { if case .sweep? = subject { true } else { false } }
-
-    mutating func cover(_ offset: Int64, committedPosition: Int64) {
-      guard offset >= committedPosition else { return }
-      uncommitted = min(uncommitted?.lowerBound ?? offset, offset)...max(uncommitted?.upperBound ?? offset, offset)
-    }
-  }
-
-  private mutating func moveSelection(limit: Int, into batch: inout CommitBatch) -> [Int32: [LedgerSubject]] {
-    let units = gatheredUnits()
-    let selected = CancelEngine.select(units, limit: limit)
-    var positions: [Int32: Int64?] = [:]
-    var changed: [Int32: [OrderKey]] = [:]
-    var subjects: [Int32: Set<LedgerSubject>] = [:]
-    var moved = Set<Int>()
-    for number in uncommittedPartitions { positions[number] = partitions[number].position }
-    for (index, unit) in units.enumerated() {
-      if selected.contains(index) {
-        moved.formUnion(unit.results)
-        if unit.isChanged, let order = unit.order { changed[unit.number, default: []].append(order) }
-        if let subject = unit.subject { subjects[unit.number, default: []].insert(subject) }
-      } else if let first = unit.uncommitted?.lowerBound, let position = positions[unit.number] ?? nil {
-        positions[unit.number] = min(position, first)
-      }
-    }
-    let sources = Set(
-      moved.filter { resultOrigins[$0].order == nil && resultOrigins[$0].subject == nil }.map { results[$0].source })
-    batch.refused = refused.filter { sources.contains($0.source) }
-    refused.removeAll { sources.contains($0.source) }
-    (batch.results, batch.origins) = (moved.sorted().map { results[$0] }, moved.sorted().map { resultOrigins[$0] })
-    let kept = results.indices.filter { !moved.contains($0) }
-    (results, resultOrigins) = (kept.map { results[$0] }, kept.map { resultOrigins[$0] })
-    let going = changed.mapValues { Set($0) }
-    batch.confirmed = confirmed.filter { going[$0.ref.partition]?.contains($0.ref.key) == true }
-    confirmed.removeAll { going[$0.ref.partition]?.contains($0.ref.key) == true }
-    var drained: [Int32: [LedgerSubject]] = [:]
-    let partitionsWithMore = Set(results.map(\.source.partition))
-    let partitionsWithUnits = Set(units.map(\.number))
-    var numbers: [Int32] = []
-    swap(&numbers, &uncommittedPartitions)
-    for number in numbers {
-      let going = going[number] ?? []
-      let left = partitions[number].drainChanged().filter { !going.contains($0) }
-      drained[number] = partitions[number].annex.drain(subjects[number] ?? [])
-      let hasResults = batch.results.contains { $0.source.partition == number }
-      let hasSubjects = drained[number]?.isEmpty == false
-      if !going.isEmpty || hasResults || hasSubjects || !partitionsWithUnits.contains(number) {
-        moveChanges(
-          changed[number] ?? [], drained[number] ?? [], of: number, position: positions[number] ?? nil, into: &batch)
-      }
-      partitions[number].changed = left
-      if !left.isEmpty || !partitions[number].annex.changed.isEmpty || partitionsWithMore.contains(number)
-        || batch.parts.last?.assignment.partition != number
-      {
-        scheduleCommit(number)
-      }
-    }
-    return drained
-  }
-
-  private func gatheredUnits() -> [Unit] {
-    var units: [Unit] = []
-    var places: [OrderRef: Int] = [:]
-    func place(of order: OrderKey?, in number: Int32) -> Int {
-      if let order, let known = places[OrderRef(key: order, partition: number)] { return known }
-      units.append(Unit(number: number, order: order))
-      if let order { places[OrderRef(key: order, partition: number)] = units.count - 1 }
-      return units.count - 1
-    }
-    var subjectPlaces: [Int32: [LedgerSubject: Int]] = [:]
-    func place(of subject: LedgerSubject, in number: Int32) -> Int {
-      if let known = subjectPlaces[number]?[subject] { return known }
-      units.append(Unit(number: number, subject: subject))
-      subjectPlaces[number, default: [:]][subject] = units.count - 1
-      return units.count - 1
-    }
-    for index in results.indices {
-      let (source, origin) = (results[index].source, resultOrigins[index])
-      let unit =
-        origin.subject.map { place(of: $0, in: source.partition) } ?? place(of: origin.order, in: source.partition)
-      units[unit].results.append(index)
-      units[unit].priority = max(units[unit].priority, origin.priority)
-      // An order that a sweep found lets the sweep's own record hold the position back.
-      guard !results[index].isSwept else { continue }
-      units[unit].cover(source.offset, committedPosition: partitions[source.partition].committedPosition)
-    }
-    for number in uncommittedPartitions {
-      for key in partitions[number].changed {
-        let unit = place(of: key, in: number)
-        units[unit].isChanged = true
-        guard case .open(let slot)? = partitions[number].orders[key] else { continue }
-        units[unit].priority = max(units[unit].priority, orders[slot].rank.priority)
-        for request in orders[slot].requests where request.received.request.details.sweptBy == nil {
-          units[unit].cover(
-            request.received.source.offset, committedPosition: partitions[number].committedPosition)
-        }
-      }
-      for subject in partitions[number].annex.changed {
-        let unit = place(of: subject, in: number)
-        units[unit].isChanged = true
-        guard case .sweep(let offset) = subject else { continue }
-        units[unit].priority = .killSwitch
-        units[unit].cover(offset, committedPosition: partitions[number].committedPosition)
-      }
-    }
-    return units
-  }
-
-  /// Kill-switches that the ledger knows as open, then what lets the positions move on, then the rest.
-  private static func select(_ units: [Unit], limit: Int) -> Set<Int> {
-    var selected: Set<Int> = []
-    var size = 0
-    /// Takes these together where there is room for them, or where nothing else is taken.
-    func add(_ group: [Int]) -> Bool {
-      let groupSize = group.reduce(0) { $0 + units[$1].size }
-      guard size + groupSize <= limit || selected.isEmpty else { return false }
-      selected.formUnion(group)
-      size += groupSize
-      return true
-    }
-    let known = units.indices.filter { units[$0].uncommitted == nil }
-    // The record of a sweep that a switch began goes before what is answered for it: else a restart would begin it anew,
-    // and answer again.
-    let urgent = known.filter { units[$0].priority == .killSwitch }
-    for index in urgent.filter({ units[$0].isSweep }) + urgent.filter({ !units[$0].isSweep }) {
-      if !add([index]) { return selected }
-    }
-    for (_, indices) in Dictionary(
-      grouping: units.indices.filter { units[$0].uncommitted != nil }, by: { units[$0].number }
-    )
-    .sorted(by: { $0.key < $1.key }) {
-      for group in closedGroups(indices, of: units) where !add(group) { break }
-    }
-    for index in known where units[index].priority != .killSwitch { if !add([index]) { break } }
-    return selected
-  }
-
-  /// Units whose offsets overlap, in ascending order: a position behind one of them is behind all of them.
-  private static func closedGroups(_ indices: [Int], of units: [Unit]) -> [[Int]] {
-    var groups: [[Int]] = []
-    var end = Int64.min
-    let ranges = indices.compactMap { index in units[index].uncommitted.map { (index: index, range: $0) } }
-    for (index, range) in ranges.sorted(by: { $0.range.lowerBound < $1.range.lowerBound }) {
-      if range.lowerBound > end || groups.isEmpty { groups.append([]) }
-      groups[groups.count - 1].append(index)
-      end = max(end, range.upperBound)
-    }
-    return groups
   }
 }
 

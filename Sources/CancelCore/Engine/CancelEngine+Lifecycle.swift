@@ -22,8 +22,8 @@ extension CancelEngine {
     }
     guard let account = accounts.configuredNumber(of: request.account) else { return .accountUnknown }
     counts.requests += 1
-    advancePosition(number, past: received.source.offset)
     let ref = OrderRef(key: OrderKey(orderID: request.orderID.value, account: account), partition: number)
+    advancePosition(number, past: received.source.offset, of: ref.key)
     let deadline = request.deadline ?? received.producedAt + defaultDeadline(request.priority)
     let open = OpenRequest(received: received, deadline: deadline)
     if isOpen(open, ref) { return .attached }
@@ -69,7 +69,7 @@ extension CancelEngine {
       preconditionFailure("A message comes only from a partition whose ledger was restored.")
     }
     counts.requests += 1
-    advancePosition(number, past: result.source.offset)
+    advancePosition(number, past: result.source.offset, of: nil)
     join(
       result.echo, of: result.account, partition: number, producedAt: result.stages.produced, at: result.stages.answered
     )
@@ -86,8 +86,8 @@ extension CancelEngine {
     priority == .killSwitch ? policy.killSwitchDeadline : policy.routineDeadline
   }
 
-  mutating func advancePosition(_ number: Int32, past offset: Int64) {
-    partitions[number].position = offset + 1
+  mutating func advancePosition(_ number: Int32, past offset: Int64, of order: OrderKey?) {
+    partitions[number].advance(past: offset, of: order)
     scheduleCommit(number)
   }
 
@@ -331,7 +331,7 @@ extension CancelEngine {
       partitions[order.ref.partition].set(order.ref.key, .remembered(RememberedRecord(calls: held)))
       planExpiry(order.ref, end: held.release(window: policy.quotaWindow), at: now)
     }
-    if !order.isChanged { markChanged(order.ref) }
+    markChanged(order.ref)
   }
 
   /// Keeps the outcome of an order that is no longer open.

@@ -134,7 +134,7 @@ extension CancelEngine {
     }
     partitions[number].phase = .active
     partitions[number].position = position
-    partitions[number].committedPosition = position
+    partitions[number].committed(to: position)
     partitions[number].restoredAt = now
     joinPieces(of: number, at: now)
     for at in partitions[number].expiries.keys {
@@ -430,8 +430,7 @@ extension PartitionLedger {
     self.assignment = assignment
     self.logEnd = logEnd
     phase = .restoring
-    position = nil
-    committedPosition = 0
+    forgetPositions()
     inFlight = 0
     restoredThrough = -1
   }

@@ -11,7 +11,7 @@ extension CancelEngine {
     guard let swept = sweptAccounts(request.scope) else { return .accountUnknown }
     counts.requests += 1
     let offset = received.source.offset
-    advancePosition(number, past: offset)
+    advancePosition(number, past: offset, of: nil)
     let isKnown =
       partitions[number].annex.sweeps[offset] != nil
       || partitions[number].annex.switches[request.switchName]?.received.source.offset == offset

@@ -1,4 +1,5 @@
 import CancelContract
+import DequeModule
 
 /// The state of one partition's orders: what its ledger partition holds, plus what is not written yet.
 struct PartitionLedger: Sendable {
@@ -26,7 +27,7 @@ struct PartitionLedger: Sendable {
   /// The offset of the next request; `nil` while unknown.
   var position: Int64?
   /// The group's committed offset, as far as is known. Requests before it are answered, or open in the ledger.
-  var committedPosition: Int64 = 0
+  private(set) var committedPosition: Int64 = 0
   /// Requests before this offset were in the log when the partition was assigned: an earlier owner may have sent calls
   /// for them.
   var logEnd: Int64
@@ -36,8 +37,11 @@ struct PartitionLedger: Sendable {
   /// When memories end, in steps: the orders to look at then. An order that is open, or remembered for longer, by then
   /// has another entry.
   var expiries: [Timestamp: [OrderKey]] = [:]
-  /// Orders whose ledger record is not what their state is; some stand in it twice.
-  var changed: [OrderKey] = []
+  /// Orders whose ledger record is not what their state is.
+  var changed = ChangedOrders()
+  /// The requests since the committed position, in the order of their offsets; `order` is `nil` for one that is of no
+  /// single order.
+  private(set) var uncommitted = Deque<(offset: Int64, order: OrderKey?)>()
   /// Whether it stands in the engine's list of partitions that have something to commit.
   var isInCommitList = false
   /// The numbers of the ledger records that there may be beside an order's own.
@@ -73,12 +77,23 @@ struct PartitionLedger: Sendable {
     return earlier
   }
 
-  /// The orders whose records are to be written; they count as written from then on.
-  mutating func drainChanged() -> [OrderKey] {
-    isInCommitList = false
-    var taken: [OrderKey] = []
-    swap(&taken, &changed)
-    return taken
+  /// A request was taken up.
+  mutating func advance(past offset: Int64, of order: OrderKey?) {
+    position = offset + 1
+    uncommitted.append((offset, order))
+  }
+
+  /// Positions are no longer known.
+  mutating func forgetPositions() {
+    position = nil
+    committedPosition = 0
+    uncommitted = []
+  }
+
+  /// This position was committed, for the group or as the beginning.
+  mutating func committed(to position: Int64) {
+    committedPosition = position
+    while let first = uncommitted.first, first.offset < position { uncommitted.removeFirst() }
   }
 
   /// In how long steps memories end: the end of a long one is in no hurry.

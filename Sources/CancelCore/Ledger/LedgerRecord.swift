@@ -69,9 +69,7 @@ enum LedgerRecord: Hashable, Sendable {
   }
 
   func encoded() -> [UInt8] {
-    var writer = ByteWriter(capacity: 256)
-    write(to: &writer)
-    return writer.bytes
+    [UInt8](upTo: 512) { write(to: &$0) }
   }
 
   private func write(to sink: inout ByteWriter) {

@@ -52,8 +52,6 @@ struct OpenOrder: Sendable {
   var mayHaveEarlierCall = false
   /// Whether a 429 ever delayed it.
   var throttled = false
-  /// Whether its ledger record is not what its state is.
-  var isChanged = false
   /// What was remembered of the order when a sweep began to cancel it again. Not kept over a restart.
   var earlierMemory: RememberedRecord?
   /// How its requests are spread over ledger records; `nil` while one record holds them all.
@@ -73,6 +71,16 @@ struct OpenOrder: Sendable {
   static let mostRetriesAtOnce = 2
 
   var firstSentAt: Timestamp? { sends.first?.sentAt }
+
+  /// The largest offset of its requests, but for those that a sweep made.
+  var lastOffset: Int64? {
+    var last: Int64?
+    // By place: a request is not worth a copy for its offset.
+    for index in requests.indices where requests[index].received.request.details.sweptBy == nil {
+      last = max(last ?? .min, requests[index].received.source.offset)
+    }
+    return last
+  }
 
   /// Takes another request; a ledger record is to hold `sizeLimit` bytes of requests.
   mutating func attach(_ request: OpenRequest, sizeLimit: Int) {

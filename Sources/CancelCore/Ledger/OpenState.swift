@@ -51,9 +51,7 @@ extension OpenRequest {
   var largestEncodedSize: Int {
     var request = self
     request.progressEvents = .max
-    var writer = ByteWriter(capacity: 256)
-    writer.request(request)
-    return writer.count
+    return ByteWriter.write(upTo: 512, { $0.request(request) }) { $0.count }
   }
 }
 

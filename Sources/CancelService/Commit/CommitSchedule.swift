@@ -17,9 +17,9 @@ package struct CommitSchedule: Sendable {
     package var refusalsUntilTheEnd = 10
     /// A batch that failed after so long counts as timed out, whatever the error says.
     package var slowCommit: Duration = .seconds(3)
-    /// The most that one batch holds: a hundred thousand requests that are refused or expire at once are not to outlast
-    /// a transaction's time-out.
-    package var largestBatch = 20_000
+    /// The most that one batch holds: while a batch is written nothing else is done, no kill-switch's call is sent; and a
+    /// hundred thousand requests that are refused or expire at once are not to outlast a transaction's time-out.
+    package var largestBatch = 4_000
 
     package init() {}
   }

@@ -1,0 +1,258 @@
+import CancelContract
+
+/// The split of what has gathered, where it is more than one batch is to hold.
+///
+/// A position stands for everything before it: each request is answered, or open in the ledger. So what is left for the
+/// next batch holds the position back, unless its requests lie before the committed position, where the ledger has them
+/// as open. And what goes lies before the position, or a reader of the log would answer it again.
+///
+/// The requests since the committed position are looked at in their order, and no further than the batch reaches: a split
+/// costs as much as its batch and the results that wait, however many changed orders wait beside them.
+extension CancelEngine {
+  /// Moves into a batch what goes first: kill-switches that the ledger knows as open, then what lets the positions move
+  /// on, then the rest.
+  ///
+  /// - Returns: the things that are not orders and whose records go, by partition.
+  mutating func moveSelection(limit: Int, into batch: inout CommitBatch) -> [Int32: [LedgerSubject]] {
+    let waiting = waitingResults()
+    var selection = Selection(limit: limit)
+    let positions = select(waiting, into: &selection)
+    moveResults(selection, waiting, into: &batch)
+
+    var going: [Int32: [OrderKey]] = [:]
+    var subjects: [Int32: Set<LedgerSubject>] = [:]
+    for unit in selection.units {
+      switch unit {
+      case .order(let ref) where partitions[ref.partition].changed.contains(ref.key):
+        partitions[ref.partition].changed.remove(ref.key)
+        going[ref.partition, default: []].append(ref.key)
+      case .subject(let subject, let number): subjects[number, default: []].insert(subject)
+      case .order, .message: break
+      }
+    }
+    let written = going.mapValues { Set($0) }
+    batch.confirmed = confirmed.filter { written[$0.ref.partition]?.contains($0.ref.key) == true }
+    confirmed.removeAll { written[$0.ref.partition]?.contains($0.ref.key) == true }
+
+    let withResults = Set(batch.results.map(\.source.partition))
+    let withMoreResults = Set(results.map(\.source.partition))
+    var drained: [Int32: [LedgerSubject]] = [:]
+    var numbers: [Int32] = []
+    swap(&numbers, &uncommittedPartitions)
+    for number in numbers {
+      partitions[number].isInCommitList = false
+      let ofSubjects = partitions[number].annex.drain(subjects[number] ?? [])
+      if !ofSubjects.isEmpty { drained[number] = ofSubjects }
+      let position = positions[number] ?? nil
+      let goes = going[number] != nil || withResults.contains(number) || !ofSubjects.isEmpty
+      let hasMore =
+        !partitions[number].changed.isEmpty || !partitions[number].annex.changed.isEmpty
+        || withMoreResults.contains(number) || position != partitions[number].position
+      // One of which nothing but the position is to be committed goes at once.
+      if goes || !hasMore { moveChanges(going[number] ?? [], ofSubjects, of: number, position: position, into: &batch) }
+      if hasMore { scheduleCommit(number) }
+    }
+    return drained
+  }
+
+  private mutating func moveResults(_ selection: Selection, _ waiting: WaitingResults, into batch: inout CommitBatch) {
+    var isGoing = [Bool](repeating: false, count: results.count)
+    for unit in selection.units {
+      for place in waiting.places[unit] ?? [] { isGoing[place] = true }
+    }
+    batch.results = results.indices.filter { isGoing[$0] }.map { results[$0] }
+    batch.origins = resultOrigins.indices.filter { isGoing[$0] }.map { resultOrigins[$0] }
+    results = results.indices.filter { !isGoing[$0] }.map { results[$0] }
+    resultOrigins = resultOrigins.indices.filter { !isGoing[$0] }.map { resultOrigins[$0] }
+    batch.refused = refused.filter { selection.contains(.message(of: $0.source)) }
+    refused.removeAll { selection.contains(.message(of: $0.source)) }
+  }
+
+  /// - Returns: the position to commit of each partition that has something to commit.
+  private func select(_ waiting: WaitingResults, into selection: inout Selection) -> [Int32: Int64?] {
+    let numbers = uncommittedPartitions.sorted()
+    // What is not looked at holds its partition's position where it is.
+    var positions = Dictionary(
+      uniqueKeysWithValues: numbers.map { ($0, partitions[$0].uncommitted.first?.offset ?? partitions[$0].position) })
+    guard selectUrgent(waiting, into: &selection) else { return positions }
+    for number in numbers { positions[number] = selectRequests(of: number, waiting, into: &selection) }
+    selectKnown(waiting, into: &selection)
+    return positions
+  }
+
+  /// Selects kill-switches' results, of requests that the ledger knows as open.
+  ///
+  /// - Returns: whether all of them have room.
+  private func selectUrgent(_ waiting: WaitingResults, into selection: inout Selection) -> Bool {
+    // The record of a sweep that a switch began goes before what is answered for it: else a restart would begin it
+    // anew, and answer again.
+    for number in uncommittedPartitions {
+      for case .sweep(let offset) in partitions[number].annex.changed {
+        let unit = Unit.subject(.sweep(offset), number)
+        guard isKnown(unit, waiting) else { continue }
+        guard selection.add([unit], size: size(of: unit, waiting)) else { return false }
+      }
+    }
+    for unit in waiting.urgent where isKnown(unit, waiting) && !selection.contains(unit) {
+      guard selection.add([unit], size: size(of: unit, waiting)) else { return false }
+    }
+    return true
+  }
+
+  /// Selects the partition's requests since its committed position, in their order. What belongs together may lie apart:
+  /// a position behind one request of an order is behind all of them, and behind all that lies between.
+  ///
+  /// - Returns: the position to commit, before the first that is left; `nil` where it is not known.
+  private func selectRequests(
+    of number: Int32, _ waiting: WaitingResults, into selection: inout Selection
+  ) -> Int64? {
+    var group: [Unit] = []
+    var members: Set<Unit> = []
+    var (size, start, end) = (0, Int64.min, Int64.min)
+    for (offset, order) in partitions[number].uncommitted {
+      guard let unit = unit(of: order, at: offset, number, waiting) else { continue }
+      if offset > end {
+        guard selection.add(group, size: size) else { return start }
+        (group, members, size, start) = ([], [], 0, offset)
+      }
+      end = max(end, offset, lastUncommitted(of: unit, waiting) ?? offset)
+      guard members.insert(unit).inserted else { continue }
+      group.append(unit)
+      size += self.size(of: unit, waiting)
+      guard selection.hasRoom(for: size) else { return start }
+    }
+    return selection.add(group, size: size) ? partitions[number].position : start
+  }
+
+  /// Selects of the rest what the ledger knows as open, or is no request at all.
+  private func selectKnown(_ waiting: WaitingResults, into selection: inout Selection) {
+    for unit in waiting.units where isKnown(unit, waiting) && !selection.contains(unit) {
+      guard selection.add([unit], size: size(of: unit, waiting)) else { return }
+    }
+    for number in uncommittedPartitions {
+      let subjects = partitions[number].annex.changed.map { Unit.subject($0, number) }
+      // Those behind come to the front, as those in front of them go.
+      let orders = partitions[number].changed.first(2 * selection.limit)
+        .map { Unit.order(OrderRef(key: $0, partition: number)) }
+      for unit in subjects + orders where isKnown(unit, waiting) && !selection.contains(unit) {
+        guard selection.add([unit], size: size(of: unit, waiting)) else { return }
+      }
+    }
+  }
+}
+
+extension CancelEngine {
+  /// What can't be split.
+  private enum Unit: Hashable {
+    /// All that waits for one order.
+    case order(OrderRef)
+    /// All that waits for something that is not an order, of this partition.
+    case subject(LedgerSubject, Int32)
+    /// A message that could not be read as a request, at this offset of this partition.
+    case message(Int64, Int32)
+
+    static func message(of source: SourceCoordinates) -> Unit { .message(source.offset, source.partition) }
+  }
+
+  /// What goes into the batch.
+  private struct Selection {
+    let limit: Int
+    private(set) var units: [Unit] = []
+    private var members: Set<Unit> = []
+    private var size = 0
+
+    init(limit: Int) {
+      self.limit = limit
+    }
+
+    func contains(_ unit: Unit) -> Bool { members.contains(unit) }
+
+    /// Whether so many results and records more have room; where nothing is taken yet, any number has.
+    func hasRoom(for more: Int) -> Bool { more == 0 || size + more <= limit || units.isEmpty }
+
+    /// Takes these together, where they have room.
+    mutating func add(_ group: [Unit], size more: Int) -> Bool {
+      guard hasRoom(for: more) else { return false }
+      units += group
+      members.formUnion(group)
+      size += more
+      return true
+    }
+  }
+
+  /// The results that wait, by what they belong to.
+  private struct WaitingResults {
+    /// What has results, in the order of the first of each.
+    var units: [Unit] = []
+    /// Those that have a kill-switch's.
+    var urgent: [Unit] = []
+    var places: [Unit: [Int]] = [:]
+    /// What each uncommitted request that is answered belongs to, by partition and offset.
+    var ofRequests: [Int32: [Int64: Unit]] = [:]
+    /// The last uncommitted request among those that are answered.
+    var last: [Unit: Int64] = [:]
+  }
+
+  private func waitingResults() -> WaitingResults {
+    var waiting = WaitingResults()
+    var urgent: Set<Unit> = []
+    for index in results.indices {
+      let (number, offset) = (results[index].source.partition, results[index].source.offset)
+      let origin = resultOrigins[index]
+      let unit =
+        origin.subject.map { Unit.subject($0, number) }
+        ?? origin.order.map { .order(OrderRef(key: $0, partition: number)) } ?? .message(offset, number)
+      if waiting.places[unit]?.append(index) == nil {
+        waiting.places[unit] = [index]
+        waiting.units.append(unit)
+      }
+      if origin.priority == .killSwitch, urgent.insert(unit).inserted { waiting.urgent.append(unit) }
+      // An order that a sweep found lets the sweep's own record hold the position back.
+      guard !results[index].isSwept, offset >= partitions[number].committedPosition else { continue }
+      waiting.ofRequests[number, default: [:]][offset] = unit
+      waiting.last[unit] = max(waiting.last[unit] ?? offset, offset)
+    }
+    return waiting
+  }
+
+  /// What a request since the committed position belongs to; `nil` where nothing of it waits.
+  private func unit(of order: OrderKey?, at offset: Int64, _ number: Int32, _ waiting: WaitingResults) -> Unit? {
+    if let unit = waiting.ofRequests[number]?[offset] { return unit }
+    if let order {
+      return partitions[number].changed.contains(order) ? .order(OrderRef(key: order, partition: number)) : nil
+    }
+    return partitions[number].annex.changed.contains(.sweep(offset)) ? .subject(.sweep(offset), number) : nil
+  }
+
+  private func isKnown(_ unit: Unit, _ waiting: WaitingResults) -> Bool { lastUncommitted(of: unit, waiting) == nil }
+
+  /// The offset of its last request that lies at or behind the committed position; `nil` where there is none.
+  private func lastUncommitted(of unit: Unit, _ waiting: WaitingResults) -> Int64? {
+    var last = waiting.last[unit]
+    switch unit {
+    case .order(let ref):
+      guard partitions[ref.partition].changed.contains(ref.key),
+        case .open(let slot)? = partitions[ref.partition].orders[ref.key],
+        let offset = orders[slot].lastOffset, offset >= partitions[ref.partition].committedPosition
+      else { return last }
+      last = max(last ?? offset, offset)
+    case .subject(.sweep(let offset), let number):
+      if offset >= partitions[number].committedPosition, partitions[number].annex.changed.contains(.sweep(offset)) {
+        last = max(last ?? offset, offset)
+      }
+    case .subject, .message: break
+    }
+    return last
+  }
+
+  /// How much of a batch it takes: its results, and its record where that is to be written.
+  private func size(of unit: Unit, _ waiting: WaitingResults) -> Int {
+    let isChanged =
+      switch unit {
+      case .order(let ref): partitions[ref.partition].changed.contains(ref.key)
+      case .subject(let subject, let number): partitions[number].annex.changed.contains(subject)
+      case .message: false
+      }
+    return (waiting.places[unit]?.count ?? 0) + (isChanged ? 1 : 0)
+  }
+}
