@@ -231,7 +231,7 @@ let package = Package(
       ]
     ),
     .testTarget(name: "CancelCoreTests", dependencies: ["CancelContract", "CancelCore"], exclude: ["Golden"]),
-    .testTarget(name: "SimulationTests", dependencies: ["Simulation"]),
+    .testTarget(name: "SimulationTests", dependencies: ["Simulation", "WorkerHarness"]),
     .testTarget(
       name: "CancelServiceTests",
       dependencies: [

@@ -31,6 +31,35 @@ public enum WorkerHarness {
     return (Int(response.status.code), "\(head)\n\(String(buffer: body))")
   }
 
+  /// The executable of that name beside the tests, or beside the program, that this process runs.
+  public static func product(_ name: String) -> URL {
+    let tests = Bundle.allBundles.first { $0.bundlePath.hasSuffix(".xctest") }?.bundleURL
+    return (tests ?? URL(fileURLWithPath: CommandLine.arguments[0])).deletingLastPathComponent()
+      .appendingPathComponent(name)
+  }
+
+  /// A process that can be run: without input, and with its output at the end of `log`. It loads the same librdkafka as
+  /// this process, and has nothing else of its environment.
+  public static func process(
+    _ binary: URL, _ arguments: [String], environment: [String: String], log: URL
+  ) throws -> Process {
+    if !FileManager.default.fileExists(atPath: log.path) {
+      _ = FileManager.default.createFile(atPath: log.path, contents: nil)
+    }
+    let handle = try FileHandle(forWritingTo: log)
+    try handle.seekToEnd()
+    let process = Process()
+    process.executableURL = binary
+    process.arguments = arguments
+    var surroundings = ["PATH": "/usr/bin:/bin"]
+    surroundings["LD_LIBRARY_PATH"] = ProcessInfo.processInfo.environment["LD_LIBRARY_PATH"]
+    process.environment = environment.merging(surroundings) { given, _ in given }
+    process.standardInput = FileHandle.nullDevice
+    process.standardOutput = handle
+    process.standardError = handle
+    return process
+  }
+
   /// The end of a log, for the message of a failure.
   public static func tail(of log: URL, lines: Int = 20) -> String {
     let text = (try? String(contentsOf: log, encoding: .utf8)) ?? "(no log)"

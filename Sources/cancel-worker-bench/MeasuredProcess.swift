@@ -41,17 +41,10 @@ struct BenchWorker {
 
 /// The real worker in a process of its own, with what the kernel counts of it.
 final class MeasuredProcess {
-  private let process = Process()
+  private let process: Process
 
   init(binary: URL, arguments: [String], environment: [String: String], log: URL) throws {
-    _ = FileManager.default.createFile(atPath: log.path, contents: nil)
-    let handle = try FileHandle(forWritingTo: log)
-    process.executableURL = binary
-    process.arguments = arguments
-    process.environment = environment.merging(["PATH": "/usr/bin:/bin"]) { given, _ in given }
-    process.standardInput = FileHandle.nullDevice
-    process.standardOutput = handle
-    process.standardError = handle
+    process = try WorkerHarness.process(binary, arguments, environment: environment, log: log)
     try process.run()
   }
 

@@ -1,6 +1,7 @@
 import Foundation
 import Synchronization
 import Testing
+import WorkerHarness
 
 /// `cancel-worker` as a process of its own, with what it wrote.
 final class RunningCommand: Sendable {
@@ -12,11 +13,7 @@ final class RunningCommand: Sendable {
   /// Starts the command with nothing of this process's environment that could configure it.
   init(_ arguments: [String], environment: [String: String] = [:], input: String? = nil) throws {
     let process = Process()
-    process.executableURL =
-      Bundle.allBundles.first { $0.bundlePath.hasSuffix(".xctest") }?.bundleURL.deletingLastPathComponent()
-      .appendingPathComponent("cancel-worker")
-      ?? URL(fileURLWithPath: CommandLine.arguments[0]).deletingLastPathComponent()
-      .appendingPathComponent("cancel-worker")
+    process.executableURL = WorkerHarness.product("cancel-worker")
     process.arguments = arguments
     process.environment = ["PATH": "/usr/bin:/bin", "SWIFT_BACKTRACE": "enable=no"].merging(environment) { $1 }
     output = Gathered()

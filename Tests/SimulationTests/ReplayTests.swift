@@ -1,6 +1,7 @@
 import Foundation
 import Simulation
 import Testing
+import WorkerHarness
 
 /// A history that was found on one machine is the same on every other: nothing in the worker depends on the order of a
 /// dictionary, which is another in each process.
@@ -8,7 +9,7 @@ import Testing
   @Test(arguments: [3, 306, 1409] as [UInt64])
   func anotherProcessReplaysTheSameHistory(seed: UInt64) throws {
     let replay = Process()
-    replay.executableURL = ReplayTests.runner
+    replay.executableURL = WorkerHarness.product("cancel-worker-simulation")
     replay.arguments = ["--replay", "\(seed)"]
     let output = Pipe()
     replay.standardOutput = output
@@ -22,11 +23,4 @@ import Testing
     #expect(difference == nil)
     #expect(lines.count == trace.count)
   }
-
-  private static let runner: URL = {
-    let products =
-      Bundle.allBundles.first { $0.bundlePath.hasSuffix(".xctest") }?.bundleURL.deletingLastPathComponent()
-      ?? URL(fileURLWithPath: CommandLine.arguments[0]).deletingLastPathComponent()
-    return products.appendingPathComponent("cancel-worker-simulation")
-  }()
 }

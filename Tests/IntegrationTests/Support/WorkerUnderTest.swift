@@ -21,21 +21,8 @@ final class WorkerUnderTest: Sendable {
 
   /// Starts `cancel-worker` with these arguments.
   init(_ arguments: [String], environment: [String: String], log: URL, unreadLog: FileHandle? = nil) throws {
-    let process = Process()
-    process.executableURL = WorkerUnderTest.binary
-    process.arguments = arguments
-    var surroundings = ["PATH": "/usr/bin:/bin"]
-    // The worker loads the same librdkafka as the tests.
-    surroundings["LD_LIBRARY_PATH"] = ProcessInfo.processInfo.environment["LD_LIBRARY_PATH"]
-    process.environment = environment.merging(surroundings) { given, _ in given }
-    process.standardInput = FileHandle.nullDevice
-    if !FileManager.default.fileExists(atPath: log.path) {
-      _ = FileManager.default.createFile(atPath: log.path, contents: nil)
-    }
-    let handle = try FileHandle(forWritingTo: log)
-    try handle.seekToEnd()
-    process.standardOutput = handle
-    process.standardError = unreadLog ?? handle
+    let process = try WorkerHarness.process(WorkerUnderTest.binary, arguments, environment: environment, log: log)
+    if let unreadLog { process.standardError = unreadLog }
     let (exits, exited) = AsyncStream.makeStream(of: Int32.self)
     self.exits = exits
     process.terminationHandler = { process in
@@ -60,11 +47,8 @@ final class WorkerUnderTest: Sendable {
 
   /// What `CANCEL_WORKER` names, or the binary beside the tests' own.
   static var binary: URL {
-    if let path = ProcessInfo.processInfo.environment["CANCEL_WORKER"] { return URL(fileURLWithPath: path) }
-    return Bundle.allBundles.first { $0.bundlePath.hasSuffix(".xctest") }?.bundleURL.deletingLastPathComponent()
-      .appendingPathComponent("cancel-worker")
-      ?? URL(fileURLWithPath: CommandLine.arguments[0]).deletingLastPathComponent()
-      .appendingPathComponent("cancel-worker")
+    ProcessInfo.processInfo.environment["CANCEL_WORKER"].map { URL(fileURLWithPath: $0) }
+      ?? WorkerHarness.product("cancel-worker")
   }
 
   /// - Throws: `WorkerEnded` where it ended by itself, with the end of its log.
