@@ -77,7 +77,12 @@ extension ClientSettings {
         "queue.buffering.max.kbytes": "131072",
       ],
       fixed: ["enable.idempotence": "true", "acks": "all"])
-    guard let transactionalID else { return settings }
+    guard let transactionalID else {
+      // With several in flight, a broker that refuses a producer's first request for a partition, for it does not lead
+      // the partition yet, may take the second one. librdkafka then reports the first as delivered, and it is lost.
+      settings.defaults["max.in.flight"] = "1"
+      return settings
+    }
     settings.defaults["linger.ms"] = "0"
     settings.defaults["transaction.timeout.ms"] = "10000"
     // Before the broker gives the transaction up: then it can still be aborted here, and the producer goes on.
