@@ -239,7 +239,8 @@ extension CancelEngine {
       sends: order.sends,
       earlierSends: order.earlierSends.holding(window: policy.quotaWindow, at: now)
     )
-    remember(memory(of: order, settled, at: now), of: order.ref, at: now)
+    let memory = memory(of: order, settled, at: now)
+    remember(RememberedRecord(memory), of: order.ref, until: memory.end(window: policy.quotaWindow), at: now)
     if accepted { confirmLater(order, at: now) }
     openOrders -= 1
     openRequests -= order.requests.count
@@ -324,20 +325,21 @@ extension CancelEngine {
     let held = (order.earlierSends + order.sends).holding(window: policy.quotaWindow, at: now)
     if var earlier = order.earlierMemory?.settled, earlier.until > now {
       earlier.earlierSends = held
-      remember(earlier, of: order.ref, at: now)
+      remember(RememberedRecord(earlier), of: order.ref, until: earlier.end(window: policy.quotaWindow), at: now)
     } else if held.isEmpty {
       partitions[order.ref.partition].set(order.ref.key, nil)
     } else {
-      partitions[order.ref.partition].set(order.ref.key, .remembered(RememberedRecord(calls: held)))
-      planExpiry(order.ref, end: held.release(window: policy.quotaWindow), at: now)
+      remember(RememberedRecord(calls: held), of: order.ref, until: held.release(window: policy.quotaWindow), at: now)
     }
     markChanged(order.ref)
   }
 
-  /// Keeps the outcome of an order that is no longer open.
-  private mutating func remember(_ settled: SettledOutcome, of ref: OrderRef, at now: Timestamp) {
-    partitions[ref.partition].set(ref.key, .remembered(RememberedRecord(settled)))
-    planExpiry(ref, end: settled.end(window: policy.quotaWindow), at: now)
+  /// Keeps until `end` what is known of an order that is no longer open.
+  private mutating func remember(
+    _ record: RememberedRecord, of ref: OrderRef, until end: Timestamp, at now: Timestamp
+  ) {
+    partitions[ref.partition].set(ref.key, .remembered(record))
+    planExpiry(ref, end: end, at: now)
   }
 
   /// Answers one request without its order being settled; `order` is `nil` where it opened none.

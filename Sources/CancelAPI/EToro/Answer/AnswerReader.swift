@@ -304,7 +304,7 @@ package struct AnswerHeaders: Hashable, Sendable {
   /// What the headers say of the quota; `nil` where they say nothing.
   func rateLimit(now: Timestamp) -> RateLimit? {
     let retryAfter = retryAfter?.fromAnswer(date: date, now: now)
-    let policies = limits.isEmpty ? [] : limits.policies(date: date, now: now)
+    let policies = limits.policies(date: date, now: now)
     guard retryAfter != nil || !policies.isEmpty else { return nil }
     return RateLimit(policies: policies, retryAfter: retryAfter)
   }

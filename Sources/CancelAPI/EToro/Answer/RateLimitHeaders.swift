@@ -47,13 +47,6 @@ struct RateLimitHeaders: Hashable, Sendable {
   /// The items of `RateLimit-Policy`.
   private var definitions: [Told] = []
 
-  /// Whether no header told anything.
-  var isEmpty: Bool { prefixed.isEmpty && tellsPrefixedOnly }
-
-  private var tellsPrefixedOnly: Bool {
-    plain.isEmpty && hyphenated.isEmpty && windows.isEmpty && items.isEmpty && definitions.isEmpty
-  }
-
   /// Adds one header, if it is one of these.
   mutating func add(name: Span<UInt8>, value: Span<UInt8>) {
     switch name.count {
@@ -89,7 +82,9 @@ struct RateLimitHeaders: Hashable, Sendable {
   /// The limits, each once.
   func policies(date: Int64?, now: Timestamp) -> [RateLimit.Policy] {
     // What most answers come to, and every answer passes here.
-    if tellsPrefixedOnly { return prefixed.isEmpty ? [] : [prefixed.policy(date: date, now: now)] }
+    if plain.isEmpty, hyphenated.isEmpty, windows.isEmpty, items.isEmpty, definitions.isEmpty {
+      return prefixed.isEmpty ? [] : [prefixed.policy(date: date, now: now)]
+    }
     var told = items
     for index in told.indices {
       let definition =
