@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Runs the tests. Installs what they need, starts a broker of its own on a free port and stops it.
 #
-#   Tests/run.sh                 every test; those of the Kafka module and of crashes also with the image's librdkafka
+#   Tests/run.sh                 every test; those that need a broker also with the image's librdkafka
 #   Tests/run.sh chaos           only the crash test: the worker is killed again and again under load
 #   Tests/run.sh soak [MINUTES]  only the soak, 20 minutes by default, against a release build of the worker
 #   Tests/run.sh simulate [N]    N histories of whole workers on virtual time (20000 by default), then every known
@@ -56,9 +56,8 @@ soak)
     run_tests "$target" "${target}Tests\\."
   done
   if library=$(Tests/librdkafka.sh); then
-    # What talks to a broker, and whole workers that are killed.
     run_with_librdkafka Kafka '^KafkaTests\.' "$library"
-    run_with_librdkafka Chaos '(ChaosTests|KafkaScriptTests)' "$library"
+    run_with_librdkafka Integration '^IntegrationTests\.' "$library"
   else
     echo "skipped: the tests with the image's librdkafka, which PyPI did not give"
   fi

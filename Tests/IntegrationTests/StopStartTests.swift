@@ -43,6 +43,19 @@ struct StopStartTests {
     await stage.clear()
   }
 
+  /// Signals that come while the process is still setting itself up.
+  @Test(.timeLimit(.minutes(2)))
+  func signalsRightAfterTheStartAreHeard() async throws {
+    let stage = try await Stage.make(simulation: SimulatorConfiguration())
+    for _ in 0..<20 {
+      let worker = try stage.worker(settings: ["KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:1"])
+      await worker.waitUntilItListens()
+      worker.send(SIGHUP)
+      #expect(await worker.stop() == 0)
+    }
+    await stage.clear()
+  }
+
   @Test(.timeLimit(.minutes(2)))
   func aSecondSignalEndsItAtOnce() async throws {
     var simulation = SimulatorConfiguration()

@@ -103,6 +103,8 @@ struct AccountsReloader: Service {
   let initial: AccountsFile
   let worker: CancelWorkerService
   let surface: OperatorSurface
+  /// Each SIGHUP.
+  let signals: UnixSignalsSequence
   let logger: Logger
   /// How often the files are looked at. A mounted secret is replaced through symbolic links, of which no watch on the
   /// file itself would hear.
@@ -118,7 +120,7 @@ struct AccountsReloader: Service {
   }
 
   private func reloadOnSignal() async {
-    for await _ in await UnixSignalsSequence(trapping: .sighup) { _ = await reload() }
+    for await _ in signals { _ = await reload() }
   }
 
   private func reloadOnChange() async {

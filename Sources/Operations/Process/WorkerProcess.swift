@@ -34,6 +34,10 @@ public struct WorkerProcess {
   ///
   /// - Throws: what the worker can't start or go on with; `ExitCode(for:)` gives the exit status.
   public func run() async throws {
+    // Before all else: a signal that nobody has taken over ends the process.
+    let reloads = await UnixSignalsSequence(trapping: .sighup)
+    let stop = await StopSignals()
+    defer { stop.ignore() }
     let handler = configuration.log.handler()
     let logger = Logger(label: "cancel-worker") { _ in handler }
     defer { handler.tellLeftOut() }
@@ -53,10 +57,11 @@ public struct WorkerProcess {
     let group = ServiceGroup(
       configuration: ServiceGroupConfiguration(
         services: [
+          .init(service: stop, successTerminationBehavior: .gracefullyShutdownGroup),
           .init(service: surface.server(logger: logger) { listening.fulfil() }),
           .init(
             service: AccountsReloader(
-              source: source, initial: accounts, worker: worker, surface: surface, logger: logger)),
+              source: source, initial: accounts, worker: worker, surface: surface, signals: reloads, logger: logger)),
           .init(
             service: WorkerOnceListening(
               worker: worker, listening: listening,
@@ -66,10 +71,7 @@ public struct WorkerProcess {
               }),
             failureTerminationBehavior: .gracefullyShutdownGroup),
         ],
-        gracefulShutdownSignals: [.sigterm, .sigint],
         logger: quiet))
-    let secondSignal = Task { await SecondSignal().wait() }
-    defer { secondSignal.cancel() }
     do {
       try await group.run()
     } catch {
@@ -101,16 +103,38 @@ private struct WorkerOnceListening: Service {
   }
 }
 
-/// Ends the process at once when it is told a second time to stop: whatever holds the first stop up, nothing is lost
-/// that a crash would not lose.
-private struct SecondSignal {
-  func wait() async {
-    var signals = 0
-    for await _ in await UnixSignalsSequence(trapping: .sigterm, .sigint) {
-      signals += 1
-      if signals == 2 { _exit(130) }
+/// Hears SIGTERM and SIGINT. The first one ends the service, and the group with it; the second one ends the process at
+/// once: whatever holds the first stop up, nothing is lost that a crash would not lose.
+///
+/// One sequence counts both. The group does not trap signals itself, for it would miss the first one where it comes before
+/// the group runs.
+private struct StopSignals: Service {
+  private let first = Completion()
+  private let listening: Task<Void, Never>
+
+  /// The signals are heard from here on.
+  init() async {
+    let signals = await UnixSignalsSequence(trapping: .sigterm, .sigint)
+    listening = Task { [first] in
+      var count = 0
+      for await _ in signals {
+        count += 1
+        if count == 2 { _exit(130) }
+        first.fulfil()
+      }
     }
   }
+
+  func run() async {
+    await withGracefulShutdownHandler {
+      await first.wait()
+    } onGracefulShutdown: {
+      first.fulfil()
+    }
+  }
+
+  /// The process ends: nothing is left that a second signal could cut short.
+  func ignore() { listening.cancel() }
 }
 
 /// Keeps the process's memory, which holds the accounts' keys, out of core dumps and out of other processes' sight.

@@ -76,9 +76,28 @@ final class WorkerUnderTest: Sendable {
     await waitForExit()
   }
 
-  /// Stops it gracefully.
+  /// Stops it gracefully, once it listens: a process that has just been started has not taken the signal over yet, and
+  /// ends by it.
   func stop() async -> Int32 {
+    await waitUntilItListens()
     send(SIGTERM)
     return await waitForExit()
+  }
+
+  /// Waits until it has taken SIGTERM over, for thirty seconds at most.
+  func waitUntilItListens() async {
+    let deadline = ContinuousClock.now + .seconds(30)
+    while isDeaf(to: SIGTERM), ContinuousClock.now < deadline {
+      do { try await Task.sleep(for: .milliseconds(2)) } catch { break }
+    }
+  }
+
+  /// Whether it runs and leaves the signal to the system. `false` where the system does not tell.
+  private func isDeaf(to signal: Int32) -> Bool {
+    guard process.isRunning, let status = try? String(contentsOfFile: "/proc/\(processID)/status", encoding: .utf8),
+      let caught = status.split(separator: "\n").first(where: { $0.hasPrefix("SigCgt:") }),
+      let signals = UInt64(caught.drop { $0 != "\t" }.dropFirst(), radix: 16)
+    else { return false }
+    return signals & 1 << (signal - 1) == 0
   }
 }
