@@ -45,7 +45,7 @@ package final class HTTPCancelClient: CancelClient {
   }
 
   /// Sends one call; see `CancelClient`.
-  package func cancel(_ call: CancelCall) -> EventLoopFuture<CancelAnswer> {
+  package func cancel(_ call: CancelCall, onAnswer: @escaping @Sendable (CancelAnswer) -> Void) {
     let request = api.request(for: call)
     var headers = HTTPHeaders()
     for (name, value, _) in request.headers() where !name.hasPrefix(":") { headers.add(name: name, value: value) }
@@ -54,27 +54,31 @@ package final class HTTPCancelClient: CancelClient {
     let url = "\(origin.isEncrypted ? "https" : "http")://\(origin.authority)\(request.path)"
     do {
       let request = try HTTPClient.Request(url: url, method: .DELETE, headers: headers)
-      return client.execute(
+      client.execute(
         request: request, delegate: collector, eventLoop: .delegateAndChannel(on: loop), deadline: .now() + timeout
-      ).futureResult.flatMapErrorThrowing { .failure(collector.fault($0)) }.map { [api] result in
-        api.answer(to: call, collector.response.map { .success($0) } ?? result)
+      ).futureResult.flatMapErrorThrowing { .failure(collector.fault($0)) }.whenSuccess { [api] result in
+        onAnswer(api.answer(to: call, collector.response.map { .success($0) } ?? result))
       }
     } catch {
-      return loop.makeSucceededFuture(
-        api.answer(to: call, .failure(HTTPFault(.unreachable, mayBeSent: false, "The request could not be made."))))
+      let fault = HTTPFault(.unreachable, mayBeSent: false, "The request could not be made.")
+      loop.execute { [api] in onAnswer(api.answer(to: call, .failure(fault))) }
     }
   }
 
   /// Not offered: this client is for comparing cancels. The answer says so.
   package func listOrders(
-    of account: Account, requestID: UUID, onOrders: @escaping @Sendable ([OrderID]) -> Void
-  ) -> EventLoopFuture<OrderListAnswer> {
-    loop.makeSucceededFuture(OrderListAnswer(.fault(Self.notOffered)))
+    of account: Account, requestID: UUID, onOrders: @escaping @Sendable ([OrderID]) -> Void,
+    onAnswer: @escaping @Sendable (OrderListAnswer) -> Void
+  ) {
+    loop.execute { onAnswer(OrderListAnswer(.fault(Self.notOffered))) }
   }
 
   /// Not offered: this client is for comparing cancels. The answer says so.
-  package func lookUp(_ orderID: OrderID, of account: Account, requestID: UUID) -> EventLoopFuture<OrderLookupAnswer> {
-    loop.makeSucceededFuture(OrderLookupAnswer(.fault(Self.notOffered)))
+  package func lookUp(
+    _ orderID: OrderID, of account: Account, requestID: UUID,
+    onAnswer: @escaping @Sendable (OrderLookupAnswer) -> Void
+  ) {
+    loop.execute { onAnswer(OrderLookupAnswer(.fault(Self.notOffered))) }
   }
 
   private static let notOffered = CancelAnswer(

@@ -187,7 +187,7 @@ private final class CallLoop: Sendable {
 
   private func next(_ number: Int, step: Int, _ done: EventLoopPromise<Void>) {
     guard number < calls, let order = OrderID(Int64(number + 1)) else { return done.succeed() }
-    client.cancel(CancelCall(orderID: order, account: account)).whenSuccess { answer in
+    client.cancel(CancelCall(orderID: order, account: account)) { answer in
       self.next(number + step, step: step, done)
     }
   }

@@ -21,26 +21,31 @@ public struct CancelCall: Sendable {
 }
 
 /// Sends cancels to the API, and asks it what is pending.
+///
+/// Every function returns at once, and tells the answer once, on the client's event loop. Every fault is an answer of its
+/// own kind. Answers are told and not returned as futures because a future costs a call more than its request's bytes.
 public protocol CancelClient: Sendable {
   /// Sends one call.
   ///
-  /// - Returns: What it came to. The future never fails, for every fault is an answer of its own kind; it completes on
-  ///   the client's event loop.
-  func cancel(_ call: CancelCall) -> EventLoopFuture<CancelAnswer>
+  /// - Parameter onAnswer: Told what the call came to.
+  func cancel(_ call: CancelCall, onAnswer: @escaping @Sendable (CancelAnswer) -> Void)
 
   /// Reads the account's pending orders, which changes nothing.
   ///
-  /// - Parameter onOrders: Told orders as they become known, by a client that reads a list in parts; each is in the answer
-  ///   too. A client that reads a list as a whole never calls it.
-  /// - Returns: What the reading came to. The future never fails; it completes on the client's event loop.
+  /// - Parameters:
+  ///   - onOrders: Told orders as they become known, by a client that reads a list in parts; each is in the answer too. A
+  ///     client that reads a list as a whole never calls it.
+  ///   - onAnswer: Told what the reading came to.
   func listOrders(
-    of account: Account, requestID: UUID, onOrders: @escaping @Sendable ([OrderID]) -> Void
-  ) -> EventLoopFuture<OrderListAnswer>
+    of account: Account, requestID: UUID, onOrders: @escaping @Sendable ([OrderID]) -> Void,
+    onAnswer: @escaping @Sendable (OrderListAnswer) -> Void)
 
   /// Looks one order up, which changes nothing.
   ///
-  /// - Returns: What the lookup came to. The future never fails; it completes on the client's event loop.
-  func lookUp(_ orderID: OrderID, of account: Account, requestID: UUID) -> EventLoopFuture<OrderLookupAnswer>
+  /// - Parameter onAnswer: Told what the lookup came to.
+  func lookUp(
+    _ orderID: OrderID, of account: Account, requestID: UUID,
+    onAnswer: @escaping @Sendable (OrderLookupAnswer) -> Void)
 
   /// Closes every connection. Calls without an answer get one that says whether they may have been sent.
   func shutdown() async

@@ -5,7 +5,9 @@ import NIOCore
 import NIOHTTP1
 
 /// eToro's endpoints: calls become requests, and responses and faults become answers. No I/O.
-package struct EToroAPI: Sendable {
+///
+/// A class, for each call keeps it until its answer, and a value would be copied with all of its parts.
+package final class EToroAPI: Sendable {
   private let endpoint: Endpoint
   private let demo: HTTPRequestTemplate
   private let real: HTTPRequestTemplate

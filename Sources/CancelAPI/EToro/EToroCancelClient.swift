@@ -39,18 +39,16 @@ public final class EToroCancelClient: CancelClient {
   }
 
   /// Sends one call; see ``CancelClient``.
-  public func cancel(_ call: CancelCall) -> EventLoopFuture<CancelAnswer> {
-    let promise = transport.loop.makePromise(of: CancelAnswer.self)
-    transport.send(api.request(for: call)) { [api] result in promise.succeed(api.answer(to: call, result)) }
-    return promise.futureResult
+  public func cancel(_ call: CancelCall, onAnswer: @escaping @Sendable (CancelAnswer) -> Void) {
+    transport.send(api.request(for: call)) { [api] result in onAnswer(api.answer(to: call, result)) }
   }
 
   /// Reads the account's pending orders as they come; see ``CancelClient``. Where the API sends the list compressed,
   /// though plain text was asked for, it is read as a whole.
   public func listOrders(
-    of account: Account, requestID: UUID, onOrders: @escaping @Sendable ([OrderID]) -> Void
-  ) -> EventLoopFuture<OrderListAnswer> {
-    let promise = reads.loop.makePromise(of: OrderListAnswer.self)
+    of account: Account, requestID: UUID, onOrders: @escaping @Sendable ([OrderID]) -> Void,
+    onAnswer: @escaping @Sendable (OrderListAnswer) -> Void
+  ) {
     let reader = NIOLoopBoundBox.makeBoxSendingValue(PortfolioReader(), eventLoop: reads.loop)
     let onBody: @Sendable (ByteBuffer) -> Void = { piece in
       reader.value.read(piece.readableBytesView)
@@ -58,18 +56,18 @@ public final class EToroCancelClient: CancelClient {
       if !orders.isEmpty { onOrders(orders) }
     }
     reads.send(api.portfolio(of: account, requestID: requestID), onBody: onBody) { [api] result in
-      promise.succeed(api.orders(result, readBy: reader.value, of: account))
+      onAnswer(api.orders(result, readBy: reader.value, of: account))
     }
-    return promise.futureResult
   }
 
   /// Looks one order up; see ``CancelClient``.
-  public func lookUp(_ orderID: OrderID, of account: Account, requestID: UUID) -> EventLoopFuture<OrderLookupAnswer> {
-    let promise = reads.loop.makePromise(of: OrderLookupAnswer.self)
+  public func lookUp(
+    _ orderID: OrderID, of account: Account, requestID: UUID,
+    onAnswer: @escaping @Sendable (OrderLookupAnswer) -> Void
+  ) {
     reads.send(api.lookup(of: orderID, for: account, requestID: requestID)) { [api] result in
-      promise.succeed(api.status(result, of: account))
+      onAnswer(api.status(result, of: account))
     }
-    return promise.futureResult
   }
 
   /// Closes every connection; see ``CancelClient``.

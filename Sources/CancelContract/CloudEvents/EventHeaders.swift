@@ -2,6 +2,14 @@ import Crypto
 import FoundationEssentials
 import Synchronization
 
+#if canImport(Glibc)
+  import Glibc
+#elseif canImport(Musl)
+  import Musl
+#elseif canImport(Darwin)
+  import Darwin
+#endif
+
 /// Makes the headers of an event in CloudEvents' binary mode.
 struct EventHeaders: Sendable {
   private let constant: [RecordHeader]
@@ -165,7 +173,8 @@ public enum EventIdentity {
 /// Random UUIDs (version 4), made many at a time: asking the kernel for each costs a microsecond, and `UUID()` opens
 /// `/dev/urandom` anew each time on Linux.
 public final class RandomUUIDs: Sendable {
-  private static let batch = 256
+  /// How many are made at a time: the kernel gives 256 bytes at once.
+  private static let batch = 16
   private let unused = Mutex<[UUID]>([])
 
   /// A source of its own.
@@ -175,7 +184,10 @@ public final class RandomUUIDs: Sendable {
   public func next() -> UUID {
     unused.withLock { unused in
       if unused.isEmpty {
-        SymmetricKey(size: SymmetricKeySize(bitCount: 128 * Self.batch)).withUnsafeBytes { bytes in
+        withUnsafeTemporaryAllocation(byteCount: 16 * Self.batch, alignment: 8) { bytes in
+          guard getentropy(bytes.baseAddress, bytes.count) == 0 else {
+            preconditionFailure("the kernel gives random bytes wherever it has getrandom(2)")
+          }
           for index in 0..<Self.batch {
             unused.append(UUID(random: UnsafeRawBufferPointer(rebasing: bytes[(16 * index)...].prefix(16))))
           }

@@ -95,6 +95,12 @@ actor WorkerShell {
     eventLoop.execute { self.assumeIsolated { $0.handle(event) } }
   }
 
+  /// Hands an event to the worker: at once where it comes on the event loop, as the client's answers do.
+  private nonisolated func take(_ event: Worker.Event) {
+    guard eventLoop.inEventLoop else { return submit(event) }
+    assumeIsolated { $0.handle(event) }
+  }
+
   /// Hands messages to the worker, from any thread; `stepped` is what the clock that told their receipt had stepped.
   nonisolated func submit(_ messages: [IncomingMessage], number: UInt64, credit: Int, stepped: Duration) {
     eventLoop.execute {
@@ -137,11 +143,17 @@ actor WorkerShell {
     var effects: [Worker.Effect] = []
     swap(&effects, &self.effects)
     worker.handle(event, at: now, into: &effects)
-    for effect in effects { perform(effect, at: now) }
+    perform(effects.span, at: now)
     effects.removeAll(keepingCapacity: true)
     swap(&effects, &self.effects)
   }
 
+  /// Performs the effects in order. A span lends them to what is not inlined: an iterator would copy each.
+  private func perform(_ effects: Span<Worker.Effect>, at now: Timestamp) {
+    for index in effects.indices { perform(effects[index], at: now) }
+  }
+
+  @inline(never)
   private func perform(_ effect: Worker.Effect, at now: Timestamp) {
     switch effect {
     case .send(let call): send(call)
@@ -191,10 +203,10 @@ actor WorkerShell {
     guard let account = directory[call.account] else {
       preconditionFailure("The engine sends calls only for accounts that are configured.")
     }
-    let answer = surroundings.client.cancel(
-      CancelCall(orderID: call.orderID, account: account, requestID: call.requestID))
-    answer.hop(to: eventLoop).whenSuccess { answer in
-      self.assumeIsolated { $0.handle(.answered(call, answer)) }
+    surroundings.client.cancel(
+      CancelCall(orderID: call.orderID, account: account, requestID: call.requestID)
+    ) { answer in
+      self.take(.answered(call, answer))
     }
   }
 
@@ -215,18 +227,20 @@ actor WorkerShell {
     guard let account = directory[list.account] else {
       preconditionFailure("The engine asks for lists only of accounts that are configured.")
     }
-    let answer = surroundings.client.listOrders(of: account, requestID: list.requestID) { orders in
+    surroundings.client.listOrders(of: account, requestID: list.requestID) { orders in
       self.submit(.listed(list.id, some: orders))
+    } onAnswer: { answer in
+      self.submit(.listRead(list.id, answer))
     }
-    answer.hop(to: eventLoop).whenSuccess { answer in self.submit(.listRead(list.id, answer)) }
   }
 
   private func lookUp(_ lookup: LookupCall) {
     guard let account = directory[lookup.account] else {
       preconditionFailure("The engine looks up orders only of accounts that are configured.")
     }
-    surroundings.client.lookUp(lookup.orderID, of: account, requestID: lookup.requestID).hop(to: eventLoop)
-      .whenSuccess { answer in self.submit(.lookedUp(lookup.id, answer)) }
+    surroundings.client.lookUp(lookup.orderID, of: account, requestID: lookup.requestID) { answer in
+      self.submit(.lookedUp(lookup.id, answer))
+    }
   }
 
   private func wake(at time: Timestamp, _ now: Timestamp) {

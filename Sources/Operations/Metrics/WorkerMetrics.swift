@@ -133,13 +133,16 @@ public struct WorkerMetrics: WorkerObserver {
       deadLetters.increment(by: refused.count)
     }
     let urgent = killSwitches.take(results)
-    // By place: an iterator copies each result, with some twenty references.
-    for index in results.indices {
-      let isUrgent = !urgent.isEmpty && urgent[index] || results[index].isPartOfSweep
-      count(results[index], priority: isUrgent ? .killSwitch : .routine, at: now)
+    // A span lends its elements to a function that is called: an array's iterator, and its subscript, copy each result
+    // with some twenty references, and so does a function that is inlined.
+    let lent = results.span
+    for index in lent.indices {
+      let isUrgent = !urgent.isEmpty && urgent[index] || lent[index].isPartOfSweep
+      count(lent[index], priority: isUrgent ? .killSwitch : .routine, at: now)
     }
   }
 
+  @inline(never)
   private func count(_ result: CancelResult, priority: Priority, at now: Timestamp) {
     var environment = MetricEnvironment.none
     if result.outcome != .invalid, let account = result.account {
@@ -206,8 +209,9 @@ final class KillSwitchRequests: Sendable {
   func take(_ results: [CancelResult]) -> [Bool] {
     places.withLock { places in
       guard !places.isEmpty else { return [] }
-      return results.map {
-        places.remove(Place(partition: $0.source.partition, offset: $0.source.offset)) != nil
+      let lent = results.span
+      return lent.indices.map {
+        places.remove(Place(partition: lent[$0].source.partition, offset: lent[$0].source.offset)) != nil
       }
     }
   }

@@ -176,9 +176,9 @@ struct EToroCancelClientTests {
       let client = try EToroCancelClient(
         configuration: .local(port: server.port), on: group.next(), logger: .init(label: "test"))
       let call = try CancelCall.example()
-      let isOnLoop = try await group.next().flatSubmit {
-        client.cancel(call).map { _ in group.next().inEventLoop }
-      }.get()
+      let isOnLoop = await withCheckedContinuation { told in
+        client.cancel(call) { _ in told.resume(returning: group.next().inEventLoop) }
+      }
       #expect(isOnLoop)
       await client.shutdown()
     }

@@ -1,5 +1,6 @@
 import AsyncHTTPCancelClient
 import CancelContract
+import FoundationEssentials
 import Logging
 import NIOCore
 import NIOPosix
@@ -41,6 +42,29 @@ enum ClientKind: CaseIterable, CustomTestStringConvertible {
       await client.shutdown()
       throw error
     }
+  }
+}
+
+/// Answers as futures, for tests that send many calls and wait for all of them.
+extension CancelClient {
+  func cancel(_ call: CancelCall) -> EventLoopFuture<CancelAnswer> {
+    let promise = MultiThreadedEventLoopGroup.singleton.any().makePromise(of: CancelAnswer.self)
+    cancel(call) { promise.succeed($0) }
+    return promise.futureResult
+  }
+
+  func listOrders(
+    of account: Account, requestID: UUID, onOrders: @escaping @Sendable ([OrderID]) -> Void
+  ) -> EventLoopFuture<OrderListAnswer> {
+    let promise = MultiThreadedEventLoopGroup.singleton.any().makePromise(of: OrderListAnswer.self)
+    listOrders(of: account, requestID: requestID, onOrders: onOrders) { promise.succeed($0) }
+    return promise.futureResult
+  }
+
+  func lookUp(_ orderID: OrderID, of account: Account, requestID: UUID) -> EventLoopFuture<OrderLookupAnswer> {
+    let promise = MultiThreadedEventLoopGroup.singleton.any().makePromise(of: OrderLookupAnswer.self)
+    lookUp(orderID, of: account, requestID: requestID) { promise.succeed($0) }
+    return promise.futureResult
   }
 }
 

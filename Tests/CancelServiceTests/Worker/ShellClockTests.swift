@@ -45,18 +45,20 @@ import Testing
   }
 
   private struct AcceptingClient: CancelClient {
-    let loop: any EventLoop
-
-    func cancel(_ call: CancelCall) -> EventLoopFuture<CancelAnswer> {
-      loop.makeSucceededFuture(CancelAnswer(kind: .accepted, httpStatus: 200, token: "t"))
+    func cancel(_ call: CancelCall, onAnswer: @escaping @Sendable (CancelAnswer) -> Void) {
+      onAnswer(CancelAnswer(kind: .accepted, httpStatus: 200, token: "t"))
     }
     func listOrders(
-      of account: Account, requestID: UUID, onOrders: @escaping @Sendable ([OrderID]) -> Void
-    ) -> EventLoopFuture<OrderListAnswer> {
-      loop.makeSucceededFuture(OrderListAnswer(.complete(OrderList(orders: []))))
+      of account: Account, requestID: UUID, onOrders: @escaping @Sendable ([OrderID]) -> Void,
+      onAnswer: @escaping @Sendable (OrderListAnswer) -> Void
+    ) {
+      onAnswer(OrderListAnswer(.complete(OrderList(orders: []))))
     }
-    func lookUp(_ orderID: OrderID, of account: Account, requestID: UUID) -> EventLoopFuture<OrderLookupAnswer> {
-      loop.makeSucceededFuture(OrderLookupAnswer(.found(OrderStatus(id: 7, name: "Canceled"))))
+    func lookUp(
+      _ orderID: OrderID, of account: Account, requestID: UUID,
+      onAnswer: @escaping @Sendable (OrderLookupAnswer) -> Void
+    ) {
+      onAnswer(OrderLookupAnswer(.found(OrderStatus(id: 7, name: "Canceled"))))
     }
     func shutdown() async {}
   }
@@ -88,7 +90,7 @@ import Testing
       shell = WorkerShell(
         eventLoop: loop, settings: Worker.Settings(), accounts: Accounts([account]),
         surroundings: WorkerShell.Surroundings(
-          clock: clock, requests: Requests(), client: AcceptingClient(loop: loop), publisher: Publisher(),
+          clock: clock, requests: Requests(), client: AcceptingClient(), publisher: Publisher(),
           ledger: EmptyLedger(), notifier: nil,
           observers: [events.observer("shell"), ChangeObserver { changes.add($0) }],
           logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }),
