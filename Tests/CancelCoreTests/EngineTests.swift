@@ -247,6 +247,23 @@ import Testing
     #expect(story.results.map { $0.orderID?.value } == [4])
   }
 
+  @Test func aResultGoesBeforeTheStatesOfAnotherPartitionsBacklog() throws {
+    var story = Story { $0.maxInFlight = 1 }
+    let second = Assignment(partition: 1, number: 1)
+    story.engine.assign(second)
+    story.engine.restored(second, position: 0, at: story.now)
+    for order in 1...20 { story.request(Int64(order)) }
+    let request = ReceivedRequest.make(
+      order: 100, priority: .killSwitch, partition: 1, offset: 0, producedAt: story.now)
+    #expect(story.engine.receive(request, at: story.now) == .opened)
+    try story.answerNext()
+    story.commit(limit: 8)
+    #expect(story.results.map { $0.orderID?.value } == [100])
+    // What room there is beside it is used for the backlog.
+    #expect(story.ledger.count == 7)
+    #expect(story.position == 6)
+  }
+
   @Test func anAbortedBatchGoesAgainWithTheSameResults() throws {
     var story = Story()
     story.request(7)

@@ -7,7 +7,9 @@ import CancelContract
 /// as open. And what goes lies before the position, or a reader of the log would answer it again.
 ///
 /// The requests since the committed position are looked at in their order, and no further than the batch reaches: a split
-/// costs as much as its batch and the results that wait, however many changed orders wait beside them.
+/// costs as much as its batch and the results that wait, however many changed orders wait beside them. Results go before
+/// the states of orders that only wait, and each partition's have a share of the batch: else the states of one partition's
+/// backlog would hold up everybody's results.
 extension CancelEngine {
   /// Moves into a batch what goes first: kill-switches that the ledger knows as open, then what lets the positions move
   /// on, then the rest.
@@ -57,13 +59,29 @@ extension CancelEngine {
 
   private mutating func moveResults(_ selection: Selection, _ waiting: WaitingResults, into batch: inout CommitBatch) {
     var isGoing = [Bool](repeating: false, count: results.count)
+    var going = 0
     for unit in selection.units {
-      for place in waiting.places[unit] ?? [] { isGoing[place] = true }
+      for place in waiting.places[unit] ?? [] {
+        isGoing[place] = true
+        going += 1
+      }
     }
-    batch.results = results.indices.filter { isGoing[$0] }.map { results[$0] }
-    batch.origins = resultOrigins.indices.filter { isGoing[$0] }.map { resultOrigins[$0] }
-    results = results.indices.filter { !isGoing[$0] }.map { results[$0] }
-    resultOrigins = resultOrigins.indices.filter { !isGoing[$0] }.map { resultOrigins[$0] }
+    if going == results.count {
+      swap(&batch.results, &results)
+      swap(&batch.origins, &resultOrigins)
+    } else {
+      batch.results = results.indices.filter { isGoing[$0] }.map { results[$0] }
+      batch.origins = resultOrigins.indices.filter { isGoing[$0] }.map { resultOrigins[$0] }
+      var kept = 0
+      // Moved up, and not copied: many may wait.
+      for index in results.indices where !isGoing[index] {
+        results.swapAt(kept, index)
+        resultOrigins.swapAt(kept, index)
+        kept += 1
+      }
+      results.removeSubrange(kept...)
+      resultOrigins.removeSubrange(kept...)
+    }
     batch.refused = refused.filter { selection.contains(.message(of: $0.source)) }
     refused.removeAll { selection.contains(.message(of: $0.source)) }
   }
@@ -71,13 +89,24 @@ extension CancelEngine {
   /// - Returns: the position to commit of each partition that has something to commit.
   private func select(_ waiting: WaitingResults, into selection: inout Selection) -> [Int32: Int64?] {
     let numbers = uncommittedPartitions.sorted()
-    // What is not looked at holds its partition's position where it is.
-    var positions = Dictionary(
-      uniqueKeysWithValues: numbers.map { ($0, partitions[$0].uncommitted.first?.offset ?? partitions[$0].position) })
-    guard selectUrgent(waiting, into: &selection) else { return positions }
-    for number in numbers { positions[number] = selectRequests(of: number, waiting, into: &selection) }
+    var walks = numbers.map { Walk(partition: $0, partitions[$0]) }
+    guard selectUrgent(waiting, into: &selection) else { return positions(walks) }
+    let share = max(1, selection.limit / max(1, numbers.count))
+    for most in [share, .max] {
+      for index in walks.indices {
+        let last = waiting.answered[walks[index].partition]?.last ?? .min
+        selectRequests(&walks[index], through: last, atMost: most, waiting, into: &selection)
+      }
+    }
+    for index in walks.indices {
+      selectRequests(&walks[index], through: .max, atMost: .max, waiting, into: &selection)
+    }
     selectKnown(waiting, into: &selection)
-    return positions
+    return positions(walks)
+  }
+
+  private func positions(_ walks: [Walk]) -> [Int32: Int64?] {
+    Dictionary(uniqueKeysWithValues: walks.map { ($0.partition, $0.position) })
   }
 
   /// Selects kill-switches' results, of requests that the ledger knows as open.
@@ -102,26 +131,40 @@ extension CancelEngine {
   /// Selects the partition's requests since its committed position, in their order. What belongs together may lie apart:
   /// a position behind one request of an order is behind all of them, and behind all that lies between.
   ///
-  /// - Returns: the position to commit, before the first that is left; `nil` where it is not known.
+  /// - Parameters:
+  ///   - last: the offset of the last request that is wanted.
+  ///   - most: how much may be added to the batch; what begins within it goes as a whole.
   private func selectRequests(
-    of number: Int32, _ waiting: WaitingResults, into selection: inout Selection
-  ) -> Int64? {
+    _ walk: inout Walk, through last: Int64, atMost most: Int, _ waiting: WaitingResults,
+    into selection: inout Selection
+  ) {
+    guard !walk.isBlocked else { return }
+    let (number, uncommitted) = (walk.partition, partitions[walk.partition].uncommitted)
+    let sizeBefore = selection.size
     var group: [Unit] = []
     var members: Set<Unit> = []
-    var (size, start, end) = (0, Int64.min, Int64.min)
-    for (offset, order) in partitions[number].uncommitted {
-      guard let unit = unit(of: order, at: offset, number, waiting) else { continue }
+    var (size, end) = (0, Int64.min)
+    while walk.next < uncommitted.count {
+      let (offset, order) = uncommitted[walk.next]
+      guard let unit = unit(of: order, at: offset, number, waiting) else {
+        walk.next += 1
+        continue
+      }
       if offset > end {
-        guard selection.add(group, size: size) else { return start }
-        (group, members, size, start) = ([], [], 0, offset)
+        guard selection.add(group, size: size) else { return walk.isBlocked = true }
+        (group, members, size) = ([], [], 0)
+        walk.position = offset
+        if offset > last || selection.size - sizeBefore >= most { return }
       }
       end = max(end, offset, lastUncommitted(of: unit, waiting) ?? offset)
+      walk.next += 1
       guard members.insert(unit).inserted else { continue }
       group.append(unit)
       size += self.size(of: unit, waiting)
-      guard selection.hasRoom(for: size) else { return start }
+      guard selection.hasRoom(for: size) else { return walk.isBlocked = true }
     }
-    return selection.add(group, size: size) ? partitions[number].position : start
+    guard selection.add(group, size: size) else { return walk.isBlocked = true }
+    walk.position = partitions[number].position
   }
 
   /// Selects of the rest what the ledger knows as open, or is no request at all.
@@ -154,12 +197,28 @@ extension CancelEngine {
     static func message(of source: SourceCoordinates) -> Unit { .message(source.offset, source.partition) }
   }
 
+  /// How far a partition's requests since the committed position have been looked at, in their order.
+  private struct Walk {
+    let partition: Int32
+    /// The place of the next one.
+    var next = 0
+    /// The position to commit: everything before it goes, or went. `nil` where it is not known.
+    var position: Int64?
+    /// Whether what comes next has no room.
+    var isBlocked = false
+
+    init(partition: Int32, _ ledger: PartitionLedger) {
+      self.partition = partition
+      position = ledger.uncommitted.first?.offset ?? ledger.position
+    }
+  }
+
   /// What goes into the batch.
   private struct Selection {
     let limit: Int
     private(set) var units: [Unit] = []
     private var members: Set<Unit> = []
-    private var size = 0
+    private(set) var size = 0
 
     init(limit: Int) {
       self.limit = limit
@@ -187,10 +246,23 @@ extension CancelEngine {
     /// Those that have a kill-switch's.
     var urgent: [Unit] = []
     var places: [Unit: [Int]] = [:]
-    /// What each uncommitted request that is answered belongs to, by partition and offset.
-    var ofRequests: [Int32: [Int64: Unit]] = [:]
+    /// The uncommitted requests that are answered, by partition.
+    var answered: [Int32: Answered] = [:]
     /// The last uncommitted request among those that are answered.
     var last: [Unit: Int64] = [:]
+  }
+
+  /// A partition's uncommitted requests that are answered.
+  private struct Answered {
+    /// What each belongs to, by its offset.
+    var units: [Int64: Unit] = [:]
+    /// The offset of the last one.
+    var last = Int64.min
+
+    mutating func add(_ unit: Unit, at offset: Int64) {
+      units[offset] = unit
+      last = max(last, offset)
+    }
   }
 
   private func waitingResults() -> WaitingResults {
@@ -209,7 +281,7 @@ extension CancelEngine {
       if origin.priority == .killSwitch, urgent.insert(unit).inserted { waiting.urgent.append(unit) }
       // An order that a sweep found lets the sweep's own record hold the position back.
       guard !results[index].isSwept, offset >= partitions[number].committedPosition else { continue }
-      waiting.ofRequests[number, default: [:]][offset] = unit
+      waiting.answered[number, default: Answered()].add(unit, at: offset)
       waiting.last[unit] = max(waiting.last[unit] ?? offset, offset)
     }
     return waiting
@@ -217,7 +289,7 @@ extension CancelEngine {
 
   /// What a request since the committed position belongs to; `nil` where nothing of it waits.
   private func unit(of order: OrderKey?, at offset: Int64, _ number: Int32, _ waiting: WaitingResults) -> Unit? {
-    if let unit = waiting.ofRequests[number]?[offset] { return unit }
+    if let unit = waiting.answered[number]?.units[offset] { return unit }
     if let order {
       return partitions[number].changed.contains(order) ? .order(OrderRef(key: order, partition: number)) : nil
     }
