@@ -18,9 +18,18 @@ public enum KafkaLibrary {
   static var seekWakesFetcher: Bool { rd_kafka_version() < 0x0201_0000 }
 
   /// A full queue keeps librdkafka from fetching, and it looks again after a second: what came meanwhile, a kill-switch
-  /// behind a burst, waits so long. Where the wait is a property, this makes it short; versions without it have to be
-  /// woken, see `ConsumerLoop`.
+  /// behind a burst, or the next piece of a long read, waits so long. Where the wait is a property, this makes it short;
+  /// versions without it have to be woken once their queue has room, with `wakeFetcher`.
   static let promptFetching = knows(queueBackoff) ? [queueBackoff: "10"] : [:]
+
+  /// Wakes the threads that fetch these partitions. What wakes one is an answer on its connection: the leaders are asked
+  /// for the logs' ends, and nobody waits for what they answer.
+  static func wakeFetcher(of partitions: [KafkaTopicPartition], _ client: OpaquePointer) {
+    guard !partitions.isEmpty else { return }
+    let ends = TopicPartitions(partitions)
+    for index in partitions.indices { ends.setOffset(Int64(RD_KAFKA_OFFSET_END), at: index) }
+    rd_kafka_offsets_for_times(client, ends.pointer, 1)
+  }
 
   private static let queueBackoff = "fetch.queue.backoff.ms"
 

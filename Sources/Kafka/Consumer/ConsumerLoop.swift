@@ -173,7 +173,9 @@ extension ConsumerLoop {
     }
     guard credit > 0 else { return }
     // The queue is empty. If it was too full before, librdkafka may not look for more for up to a second.
-    if takenInARow >= Self.burst, KafkaLibrary.promptFetching.isEmpty { wakeFetcher(holds.partitions, handle.pointer) }
+    if takenInARow >= Self.burst, KafkaLibrary.promptFetching.isEmpty {
+      KafkaLibrary.wakeFetcher(of: holds.partitions, handle.pointer)
+    }
     takenInARow = 0
   }
 
@@ -313,16 +315,7 @@ extension ConsumerLoop {
     if let error = rd_kafka_seek_partitions(client, list.pointer, KafkaLibrary.seekWakesFetcher ? 0 : 1000) {
       rd_kafka_error_destroy(error)
     }
-    if !KafkaLibrary.seekWakesFetcher { wakeFetcher(partitions, client) }
-  }
-
-  /// What wakes the thread that fetches is an answer on its connection: the leaders are asked for the logs' ends, and
-  /// nobody waits for what they answer.
-  private func wakeFetcher(_ partitions: [KafkaTopicPartition], _ client: OpaquePointer) {
-    guard !partitions.isEmpty else { return }
-    let ends = TopicPartitions(partitions)
-    for index in partitions.indices { ends.setOffset(Int64(RD_KAFKA_OFFSET_END), at: index) }
-    rd_kafka_offsets_for_times(client, ends.pointer, 1)
+    if !KafkaLibrary.seekWakesFetcher { KafkaLibrary.wakeFetcher(of: partitions, client) }
   }
 }
 

@@ -27,6 +27,9 @@ final class SimpleConsumer {
   }
 
   private static let largestBatch = 1000
+  /// A queue that has been full is to be filled again when no more than so many messages are in it: well below the least
+  /// that a reader has queued.
+  private static let lowQueue = 2000
 
   let topic: String
   private let handle: ClientHandle
@@ -35,6 +38,8 @@ final class SimpleConsumer {
   private let buffer: UnsafeMutableBufferPointer<UnsafeMutablePointer<rd_kafka_message_t>?>
   private var started: Set<Int32> = []
   private var decoder = MessageDecoder()
+  /// Messages since the fetching thread was last woken, or the queue was found empty.
+  private var takenInARow = 0
 
   init(
     _ configuration: KafkaClientConfiguration, topic: String, settings: ClientSettings,
@@ -80,11 +85,16 @@ final class SimpleConsumer {
   /// - Throws: `KafkaError` where the client failed for good.
   func poll(_ timeout: Duration, accepts: (Int32, Int64) -> Bool) throws(KafkaError) -> Batch {
     var batch = Batch()
-    guard let first = rd_kafka_consume_queue(queue, timeout.librdkafkaMilliseconds) else { return batch }
+    guard let first = rd_kafka_consume_queue(queue, timeout.librdkafkaMilliseconds) else {
+      takenInARow = 0
+      return batch
+    }
     buffer[0] = first
     let more = UnsafeMutablePointer(rebasing: buffer[1...])
     let count = 1 + max(0, rd_kafka_consume_batch_queue(queue, 0, more, Self.largestBatch - 1))
     defer { for index in 0..<count { rd_kafka_message_destroy(buffer[index]) } }
+    takenInARow += count
+    wakeFetcherWhereQueueRunsLow()
     batch.messages.reserveCapacity(count)
     for index in 0..<count {
       guard let message = buffer[index] else { continue }
@@ -103,6 +113,17 @@ final class SimpleConsumer {
       }
     }
     return batch
+  }
+
+  /// A queue that was full is not filled again for up to a second by a librdkafka that has no property for it. It is
+  /// woken before the queue is empty, so that reading goes on meanwhile.
+  private func wakeFetcherWhereQueueRunsLow() {
+    guard KafkaLibrary.promptFetching.isEmpty, takenInARow > Self.lowQueue,
+      rd_kafka_queue_length(queue) <= Self.lowQueue
+    else { return }
+    takenInARow = 0
+    KafkaLibrary.wakeFetcher(
+      of: started.map { KafkaTopicPartition(topic: topic, partition: $0) }, handle.pointer)
   }
 
   /// The next offset to be read, past what transactions leave in the log; `nil` before the first message.
