@@ -16,6 +16,10 @@ extension CancelEngine {
   ///
   /// - Returns: the things that are not orders and whose records go, by partition.
   mutating func moveSelection(limit: Int, into batch: inout CommitBatch) -> [Int32: [LedgerSubject]] {
+    if let walks = walksWithAllResults(limit: limit) {
+      moveAllResults(walks, into: &batch)
+      return [:]
+    }
     let waiting = waitingResults()
     var selection = Selection(limit: limit)
     let positions = select(waiting, into: &selection)
@@ -25,19 +29,28 @@ extension CancelEngine {
     var subjects: [Int32: Set<LedgerSubject>] = [:]
     for unit in selection.units {
       switch unit {
-      case .order(let ref) where partitions[ref.partition].changed.contains(ref.key):
-        partitions[ref.partition].changed.remove(ref.key)
-        going[ref.partition, default: []].append(ref.key)
+      case .order(let ref):
+        if partitions[ref.partition].changed.remove(ref.key) { going[ref.partition, default: []].append(ref.key) }
       case .subject(let subject, let number): subjects[number, default: []].insert(subject)
-      case .order, .message: break
+      case .message: break
       }
     }
-    let written = going.mapValues { Set($0) }
-    batch.confirmed = confirmed.filter { written[$0.ref.partition]?.contains($0.ref.key) == true }
-    confirmed.removeAll { written[$0.ref.partition]?.contains($0.ref.key) == true }
+    if !confirmed.isEmpty {
+      let written = going.mapValues { Set($0) }
+      batch.confirmed = confirmed.filter { written[$0.ref.partition]?.contains($0.ref.key) == true }
+      confirmed.removeAll { written[$0.ref.partition]?.contains($0.ref.key) == true }
+    }
+    return moveRecords(going, subjects, positions, into: &batch)
+  }
 
-    let withResults = Set(batch.results.map(\.source.partition))
-    let withMoreResults = Set(results.map(\.source.partition))
+  /// Moves the records of these orders and other things into the batch, which has its results, and the positions.
+  ///
+  /// - Returns: the things that are not orders and whose records go, by partition.
+  private mutating func moveRecords(
+    _ going: [Int32: [OrderKey]], _ subjects: [Int32: Set<LedgerSubject>], _ positions: [Int32: Int64?],
+    into batch: inout CommitBatch
+  ) -> [Int32: [LedgerSubject]] {
+    let (withResults, withMoreResults) = (batch.results.partitions, results.partitions)
     var drained: [Int32: [LedgerSubject]] = [:]
     var numbers: [Int32] = []
     swap(&numbers, &uncommittedPartitions)
@@ -55,6 +68,85 @@ extension CancelEngine {
       if hasMore { scheduleCommit(number) }
     }
     return drained
+  }
+
+  /// Finds the states that have room beside all results; `nil` where not all results have room, nothing has, or something
+  /// waits that is no single order's. Usually they have, and only states of a backlog are left: then nothing has to be
+  /// weighed.
+  ///
+  /// - Returns: for each partition how far its requests go.
+  private func walksWithAllResults(limit: Int) -> [StateWalk]? {
+    var room = limit - results.count
+    guard room >= 0, sweeps.isEmpty, confirmed.isEmpty, resultOrigins.allSatisfy({ $0.subject == nil }),
+      uncommittedPartitions.allSatisfy({ partitions[$0].annex.changed.isEmpty })
+    else { return nil }
+    var lastAnswered: [Int32: Int64] = [:]
+    for place in results.indices {
+      let (number, offset) = (results[place].echo.source.partition, results[place].echo.source.offset)
+      lastAnswered[number] = max(lastAnswered[number] ?? offset, offset)
+      // The record of its order may come with it; those of requests behind the position are met on the way.
+      if offset < partitions[number].committedPosition { room -= 1 }
+    }
+    var walks = uncommittedPartitions.sorted().map { StateWalk(partition: $0) }
+    for index in walks.indices {
+      let last = lastAnswered[walks[index].partition] ?? .min
+      guard advance(&walks[index], through: last, &room) else { return nil }
+    }
+    for index in walks.indices { _ = advance(&walks[index], through: .max, &room) }
+    // Where even the first order has no room it is to go all the same.
+    return results.isEmpty && walks.allSatisfy(\.changed.isEmpty) ? nil : walks
+  }
+
+  /// Takes the states of the partition's requests up to the one at `last`, in their order, as far as they have room. The
+  /// requests of one order are taken together, with all that lies between.
+  ///
+  /// - Returns: whether all had room.
+  private func advance(_ walk: inout StateWalk, through last: Int64, _ room: inout Int) -> Bool {
+    let (number, uncommitted) = (walk.partition, partitions[walk.partition].uncommitted)
+    while walk.next < uncommitted.count {
+      let start = uncommitted[walk.next].offset
+      walk.position = start
+      guard start <= last else { return true }
+      var (next, end) = (walk.next, start)
+      let before = walk.changed.count
+      while next < uncommitted.count, uncommitted[next].offset <= end {
+        if let order = uncommitted[next].order, partitions[number].changed.contains(order) {
+          walk.changed.append(order)
+          if case .open(let slot)? = partitions[number].orders[order], let offset = orders[slot].lastOffset {
+            end = max(end, offset)
+          }
+        }
+        next += 1
+      }
+      let size = walk.changed.count - before
+      guard size <= room else {
+        walk.changed.removeLast(size)
+        return false
+      }
+      room -= size
+      walk.next = next
+    }
+    walk.position = partitions[number].position
+    return true
+  }
+
+  private mutating func moveAllResults(_ walks: [StateWalk], into batch: inout CommitBatch) {
+    swap(&batch.results, &results)
+    swap(&batch.origins, &resultOrigins)
+    swap(&batch.refused, &refused)
+    var going: [Int32: [OrderKey]] = [:]
+    for place in batch.origins.indices {
+      let number = batch.results[place].echo.source.partition
+      guard let order = batch.origins[place].order, partitions[number].changed.remove(order) else { continue }
+      going[number, default: []].append(order)
+    }
+    for walk in walks {
+      for order in walk.changed where partitions[walk.partition].changed.remove(order) {
+        going[walk.partition, default: []].append(order)
+      }
+    }
+    let positions = Dictionary(uniqueKeysWithValues: walks.map { ($0.partition, $0.position) })
+    _ = moveRecords(going, [:], positions, into: &batch)
   }
 
   private mutating func moveResults(_ selection: Selection, _ waiting: WaitingResults, into batch: inout CommitBatch) {
@@ -197,6 +289,17 @@ extension CancelEngine {
     static func message(of source: SourceCoordinates) -> Unit { .message(source.offset, source.partition) }
   }
 
+  /// How far a partition's requests since the committed position go, where all results go.
+  private struct StateWalk {
+    let partition: Int32
+    /// The place of the next one.
+    var next = 0
+    /// The position to commit, before the first that is left; `nil` where it is not known.
+    var position: Int64?
+    /// The orders of those that go whose records are to be written; some may stand here twice.
+    var changed: [OrderKey] = []
+  }
+
   /// How far a partition's requests since the committed position have been looked at, in their order.
   private struct Walk {
     let partition: Int32
@@ -326,5 +429,16 @@ extension CancelEngine {
       case .message: false
       }
     return (waiting.places[unit]?.count ?? 0) + (isChanged ? 1 : 0)
+  }
+}
+
+extension [CancelResult] {
+  /// The partitions of the requests that they answer.
+  fileprivate var partitions: Set<Int32> {
+    var numbers: Set<Int32> = []
+    for index in indices where !numbers.contains(self[index].echo.source.partition) {
+      numbers.insert(self[index].echo.source.partition)
+    }
+    return numbers
   }
 }

@@ -16,10 +16,14 @@ struct ChangedOrders: Sendable {
   }
 
   /// Takes one out; amortised, it costs the same however many there are.
-  mutating func remove(_ key: OrderKey) {
-    guard keys.remove(key) != nil else { return }
+  ///
+  /// - Returns: whether it was there.
+  @discardableResult
+  mutating func remove(_ key: OrderKey) -> Bool {
+    guard keys.remove(key) != nil else { return false }
     while let first = line.first, !keys.contains(first) { line.removeFirst() }
     if line.count > 2 * keys.count + 64 { line = Deque(first(keys.count)) }
+    return true
   }
 
   /// The first so many of them.
