@@ -264,6 +264,19 @@ import Testing
     #expect(story.position == 6)
   }
 
+  @Test func theOldestResultsGoFirstWhetherTheLedgerKnowsTheirOrdersOrNot() throws {
+    var story = Story()
+    for order in 1...4 { story.request(Int64(order)) }
+    story.commit()
+    for _ in 1...4 { try story.answerNext() }
+    for order in 5...8 {
+      story.request(Int64(order))
+      try story.answerNext()
+    }
+    for _ in 1...4 { story.commit(limit: 4) }
+    #expect(story.results.map { $0.orderID?.value } == [1, 2, 3, 4, 5, 6, 7, 8])
+  }
+
   @Test func anAbortedBatchGoesAgainWithTheSameResults() throws {
     var story = Story()
     story.request(7)

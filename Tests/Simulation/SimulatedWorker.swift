@@ -79,6 +79,7 @@ final class SimulatedWorker {
     settings.defaultAccount = "a0"
     settings.maxPending = 60
     settings.drainTimeout = .seconds(2)
+    settings.commits.usualBatch = 12
     settings.commits.largestBatch = 40
     if world.plan.mutant == .neverHalvesABatch { settings.commits.slowCommit = .seconds(1_000_000) }
     let requestIDs = SeededBytes(seed: ids.next())

@@ -7,9 +7,9 @@ import CancelContract
 /// as open. And what goes lies before the position, or a reader of the log would answer it again.
 ///
 /// The requests since the committed position are looked at in their order, and no further than the batch reaches: a split
-/// costs as much as its batch and the results that wait, however many changed orders wait beside them. Results go before
-/// the states of orders that only wait, and each partition's have a share of the batch: else the states of one partition's
-/// backlog would hold up everybody's results.
+/// costs as much as its batch and the results that wait, however many changed orders wait beside them. Results go in the
+/// order in which they were known, before the states of orders that only wait: else the states of one partition's backlog
+/// would hold up everybody's results.
 extension CancelEngine {
   /// Moves into a batch what goes first: kill-switches that the ledger knows as open, then what lets the positions move
   /// on, then the rest.
@@ -183,16 +183,16 @@ extension CancelEngine {
     let numbers = uncommittedPartitions.sorted()
     var walks = numbers.map { Walk(partition: $0, partitions[$0]) }
     guard selectUrgent(waiting, into: &selection) else { return positions(walks) }
-    let share = max(1, selection.limit / max(1, numbers.count))
-    for most in [share, .max] {
-      for index in walks.indices {
-        let last = waiting.answered[walks[index].partition]?.last ?? .min
-        selectRequests(&walks[index], through: last, atMost: most, waiting, into: &selection)
+    // The results in the order in which they were known, whether the ledger has their orders or not.
+    for unit in waiting.units where !selection.contains(unit) {
+      guard let last = lastUncommitted(of: unit, waiting) else {
+        guard selection.add([unit], size: size(of: unit, waiting)) else { break }
+        continue
       }
+      guard let index = walks.firstIndex(where: { $0.partition == unit.partition }) else { continue }
+      selectRequests(&walks[index], through: last, waiting, into: &selection)
     }
-    for index in walks.indices {
-      selectRequests(&walks[index], through: .max, atMost: .max, waiting, into: &selection)
-    }
+    for index in walks.indices { selectRequests(&walks[index], through: .max, waiting, into: &selection) }
     selectKnown(waiting, into: &selection)
     return positions(walks)
   }
@@ -223,16 +223,12 @@ extension CancelEngine {
   /// Selects the partition's requests since its committed position, in their order. What belongs together may lie apart:
   /// a position behind one request of an order is behind all of them, and behind all that lies between.
   ///
-  /// - Parameters:
-  ///   - last: the offset of the last request that is wanted.
-  ///   - most: how much may be added to the batch; what begins within it goes as a whole.
+  /// - Parameter last: the offset of the last request that is wanted.
   private func selectRequests(
-    _ walk: inout Walk, through last: Int64, atMost most: Int, _ waiting: WaitingResults,
-    into selection: inout Selection
+    _ walk: inout Walk, through last: Int64, _ waiting: WaitingResults, into selection: inout Selection
   ) {
     guard !walk.isBlocked else { return }
     let (number, uncommitted) = (walk.partition, partitions[walk.partition].uncommitted)
-    let sizeBefore = selection.size
     var group: [Unit] = []
     var members: Set<Unit> = []
     var (size, end) = (0, Int64.min)
@@ -246,7 +242,7 @@ extension CancelEngine {
         guard selection.add(group, size: size) else { return walk.isBlocked = true }
         (group, members, size) = ([], [], 0)
         walk.position = offset
-        if offset > last || selection.size - sizeBefore >= most { return }
+        if offset > last { return }
       }
       end = max(end, offset, lastUncommitted(of: unit, waiting) ?? offset)
       walk.next += 1
@@ -259,11 +255,8 @@ extension CancelEngine {
     walk.position = partitions[number].position
   }
 
-  /// Selects of the rest what the ledger knows as open, or is no request at all.
+  /// Selects of the rest, which has no results, what the ledger knows as open, or is no request at all.
   private func selectKnown(_ waiting: WaitingResults, into selection: inout Selection) {
-    for unit in waiting.units where isKnown(unit, waiting) && !selection.contains(unit) {
-      guard selection.add([unit], size: size(of: unit, waiting)) else { return }
-    }
     for number in uncommittedPartitions {
       let subjects = partitions[number].annex.changed.map { Unit.subject($0, number) }
       // Those behind come to the front, as those in front of them go.
@@ -287,6 +280,13 @@ extension CancelEngine {
     case message(Int64, Int32)
 
     static func message(of source: SourceCoordinates) -> Unit { .message(source.offset, source.partition) }
+
+    var partition: Int32 {
+      switch self {
+      case .order(let ref): ref.partition
+      case .subject(_, let partition), .message(_, let partition): partition
+      }
+    }
   }
 
   /// How far a partition's requests since the committed position go, where all results go.
@@ -321,7 +321,7 @@ extension CancelEngine {
     let limit: Int
     private(set) var units: [Unit] = []
     private var members: Set<Unit> = []
-    private(set) var size = 0
+    private var size = 0
 
     init(limit: Int) {
       self.limit = limit
@@ -349,23 +349,10 @@ extension CancelEngine {
     /// Those that have a kill-switch's.
     var urgent: [Unit] = []
     var places: [Unit: [Int]] = [:]
-    /// The uncommitted requests that are answered, by partition.
-    var answered: [Int32: Answered] = [:]
+    /// What each uncommitted request that is answered belongs to, by partition and offset.
+    var ofRequests: [Int32: [Int64: Unit]] = [:]
     /// The last uncommitted request among those that are answered.
     var last: [Unit: Int64] = [:]
-  }
-
-  /// A partition's uncommitted requests that are answered.
-  private struct Answered {
-    /// What each belongs to, by its offset.
-    var units: [Int64: Unit] = [:]
-    /// The offset of the last one.
-    var last = Int64.min
-
-    mutating func add(_ unit: Unit, at offset: Int64) {
-      units[offset] = unit
-      last = max(last, offset)
-    }
   }
 
   private func waitingResults() -> WaitingResults {
@@ -384,7 +371,7 @@ extension CancelEngine {
       if origin.priority == .killSwitch, urgent.insert(unit).inserted { waiting.urgent.append(unit) }
       // An order that a sweep found lets the sweep's own record hold the position back.
       guard !results[index].isSwept, offset >= partitions[number].committedPosition else { continue }
-      waiting.answered[number, default: Answered()].add(unit, at: offset)
+      waiting.ofRequests[number, default: [:]][offset] = unit
       waiting.last[unit] = max(waiting.last[unit] ?? offset, offset)
     }
     return waiting
@@ -392,7 +379,7 @@ extension CancelEngine {
 
   /// What a request since the committed position belongs to; `nil` where nothing of it waits.
   private func unit(of order: OrderKey?, at offset: Int64, _ number: Int32, _ waiting: WaitingResults) -> Unit? {
-    if let unit = waiting.answered[number]?.units[offset] { return unit }
+    if let unit = waiting.ofRequests[number]?[offset] { return unit }
     if let order {
       return partitions[number].changed.contains(order) ? .order(OrderRef(key: order, partition: number)) : nil
     }

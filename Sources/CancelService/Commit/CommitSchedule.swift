@@ -17,9 +17,12 @@ package struct CommitSchedule: Sendable {
     package var refusalsUntilTheEnd = 10
     /// A batch that failed after so long counts as timed out, whatever the error says.
     package var slowCommit: Duration = .seconds(3)
-    /// The most that one batch holds: while a batch is written nothing else is done, no kill-switch's call is sent; and a
-    /// hundred thousand requests that are refused or expire at once are not to outlast a transaction's time-out.
-    package var largestBatch = 4_000
+    /// What a batch holds at most beside results and their orders' states: while a batch is built nothing else is done, no
+    /// kill-switch's call is sent. The states of a backlog can wait; results can't, so many of them make it larger.
+    package var usualBatch = 4_000
+    /// The most that one batch holds: a hundred thousand requests that are refused or expire at once are not to outlast a
+    /// transaction's time-out.
+    package var largestBatch = 20_000
 
     package init() {}
   }
@@ -91,7 +94,7 @@ package struct CommitSchedule: Sendable {
       statesDueAt = due
       guard due <= now else { return .wait(until: due) }
     }
-    return .commit(limit: limit)
+    return .commit(limit: gathered.isUrgent ? limit : min(limit, max(settings.usualBatch, 2 * gathered.results)))
   }
 
   /// A batch of so many results and records is being published.

@@ -10,6 +10,7 @@ import Testing
   private let states = CommitSchedule.Gathered(hasSomething: true, results: 0, isUrgent: false)
   private let results = CommitSchedule.Gathered(hasSomething: true, results: 100, isUrgent: false)
   private let urgent = CommitSchedule.Gathered(hasSomething: true, results: 1, isUrgent: true)
+  private let usual = CommitSchedule.Settings().usualBatch
   private let largest = CommitSchedule.Settings().largestBatch
 
   private func after(_ milliseconds: Int) -> Timestamp { start + .milliseconds(milliseconds) }
@@ -17,15 +18,15 @@ import Testing
   @Test func resultsGoAtOnceAndNothingIsNotCommitted() {
     var schedule = CommitSchedule()
     #expect(schedule.next(nothing, at: start) == .nothing)
-    #expect(schedule.next(results, at: start) == .commit(limit: largest))
+    #expect(schedule.next(results, at: start) == .commit(limit: usual))
   }
 
   @Test func statesAloneWaitForTheirResultButNotForEver() {
     var schedule = CommitSchedule()
     #expect(schedule.next(states, at: start) == .wait(until: after(20)))
     #expect(schedule.next(states, at: after(10)) == .wait(until: after(20)))
-    #expect(schedule.next(results, at: after(11)) == .commit(limit: largest))
-    #expect(schedule.next(states, at: after(20)) == .commit(limit: largest))
+    #expect(schedule.next(results, at: after(11)) == .commit(limit: usual))
+    #expect(schedule.next(states, at: after(20)) == .commit(limit: usual))
   }
 
   @Test func aWaitThatIsOverDoesNotCountForTheNextStates() {
@@ -51,7 +52,14 @@ import Testing
     _ = schedule.committed(results: 100, at: after(5))
     #expect(schedule.next(results, at: after(6)) == .wait(until: after(25)))
     #expect(schedule.next(urgent, at: after(6)) == .commit(limit: largest))
-    #expect(schedule.next(results, at: after(25)) == .commit(limit: largest))
+    #expect(schedule.next(results, at: after(25)) == .commit(limit: usual))
+  }
+
+  @Test(arguments: [(100, 4000), (2000, 4000), (3000, 6000), (9999, 19_998), (1_000_000, 20_000)])
+  func manyResultsMakeABatchLargerAndStatesDont(results: Int, limit: Int) {
+    var schedule = CommitSchedule()
+    let gathered = CommitSchedule.Gathered(hasSomething: true, results: results, isUrgent: false)
+    #expect(schedule.next(gathered, at: start) == .commit(limit: limit))
   }
 
   @Test func aTimeOutHalvesTheBatchDownToOneAndSuccessDoublesIt() {
