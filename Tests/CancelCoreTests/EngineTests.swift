@@ -277,6 +277,24 @@ import Testing
     #expect(story.results.map { $0.orderID?.value } == [1, 2, 3, 4, 5, 6, 7, 8])
   }
 
+  /// The ledger knows the order's first request as open, which expires; the record that goes with its result tells of the
+  /// later request too, so the position has to lie behind that one.
+  @Test func aRecordThatTellsOfALaterRequestTakesThePositionBehindIt() throws {
+    var story = Story { $0.maxInFlight = 1 }
+    story.request(1)
+    _ = story.nextCall()
+    story.request(7, deadline: story.now + .seconds(1))
+    story.commit()
+    for order in 20...30 { story.request(Int64(order)) }
+    story.request(7)
+    story.pass(.seconds(2))
+    story.commit(limit: 4)
+    #expect(story.results.isEmpty || story.position == 14)
+    while story.engine.hasSomethingToCommit { story.commit(limit: 4) }
+    #expect(story.results.map { $0.orderID?.value } == [7])
+    #expect(story.position == 14)
+  }
+
   @Test func anAbortedBatchGoesAgainWithTheSameResults() throws {
     var story = Story()
     story.request(7)

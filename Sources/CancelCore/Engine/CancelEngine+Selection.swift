@@ -84,8 +84,15 @@ extension CancelEngine {
     for place in results.indices {
       let (number, offset) = (results[place].echo.source.partition, results[place].echo.source.offset)
       lastAnswered[number] = max(lastAnswered[number] ?? offset, offset)
-      // The record of its order may come with it; those of requests behind the position are met on the way.
-      if offset < partitions[number].committedPosition { room -= 1 }
+      guard offset < partitions[number].committedPosition, let order = resultOrigins[place].order,
+        partitions[number].changed.contains(order)
+      else { continue }
+      // The order's record goes with it, and tells of all of its requests. Those at or behind the position are met on the
+      // way.
+      room -= 1
+      if case .open(let slot)? = partitions[number].orders[order], let last = orders[slot].lastOffset {
+        lastAnswered[number] = max(lastAnswered[number] ?? last, last)
+      }
     }
     var walks = uncommittedPartitions.sorted().map { StateWalk(partition: $0) }
     for index in walks.indices {
