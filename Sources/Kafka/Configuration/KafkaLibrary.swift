@@ -23,13 +23,17 @@ public enum KafkaLibrary {
   static let promptFetching = knows(queueBackoff) ? [queueBackoff: "10"] : [:]
 
   /// Wakes the threads that fetch these partitions. What wakes one is an answer on its connection: the leaders are asked
-  /// for the logs' ends, and nobody waits for what they answer.
+  /// for the logs' ends. Blocks for a millisecond; from librdkafka 2.3 on until they have answered, for a second at most.
   static func wakeFetcher(of partitions: [KafkaTopicPartition], _ client: OpaquePointer) {
     guard !partitions.isEmpty else { return }
     let ends = TopicPartitions(partitions)
     for index in partitions.indices { ends.setOffset(Int64(RD_KAFKA_OFFSET_END), at: index) }
-    rd_kafka_offsets_for_times(client, ends.pointer, 1)
+    rd_kafka_offsets_for_times(client, ends.pointer, givingUpDisconnects ? 1000 : 1)
   }
+
+  /// Whether giving up waiting for logs' ends gives the request up too. The connection is then closed for a request that
+  /// timed out, and what is under way on it is lost, should librdkafka look for such requests just then.
+  private static var givingUpDisconnects: Bool { rd_kafka_version() >= 0x0203_0000 }
 
   private static let queueBackoff = "fetch.queue.backoff.ms"
 

@@ -295,8 +295,7 @@ extension ConsumerLoop {
   /// each partition is sought to its present position. Nothing of it is queued, and nothing can be meanwhile.
   ///
   /// From librdkafka 2.1 on seeking wakes it no more; what does is an answer on its connection. So the seeks are waited
-  /// for, which takes no more than a change of threads, then the leaders are asked for the logs' ends, and nobody waits
-  /// for what they answer.
+  /// for, which takes no more than a change of threads, then the leaders are asked for the logs' ends.
   private func resume(_ partitions: [KafkaTopicPartition], _ client: OpaquePointer) {
     guard !partitions.isEmpty else { return }
     let consumed = TopicPartitions(partitions)
